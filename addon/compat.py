@@ -1,0 +1,118 @@
+"""The one place that knows how Blender 4.2 to 5.x differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+BLENDER_5 = bpy.app.version >= (5, 0, 0)
+EEVEE = "BLENDER_EEVEE" if BLENDER_5 else "BLENDER_EEVEE_NEXT"
+
+
+def new_action(datablock: bpy.types.ID, name: str) -> bpy.types.Action:
+    """A new action that animates `datablock` from now on."""
+    action = bpy.data.actions.new(name)
+    datablock.animation_data_create().action = action
+    return action
+
+
+def new_fcurve(datablock: bpy.types.ID, path: str, index: int, group: str) -> bpy.types.FCurve:
+    """An empty curve for one channel in the action of `datablock`."""
+    action = datablock.animation_data.action
+    if BLENDER_5:
+        return action.fcurve_ensure_for_datablock(datablock, path, index=index, group_name=group)
+    if not hasattr(action, "fcurve_ensure_for_datablock"):  # 4.2, 4.3: no slots
+        return action.fcurves.new(path, index=index, action_group=group)
+    curve = action.fcurve_ensure_for_datablock(datablock, path, index=index)
+    curve.group = action.groups.get(group) or action.groups.new(group)
+    return curve
+
+
+def fcurves(datablock: bpy.types.ID) -> list[bpy.types.FCurve]:
+    """The curves that animate `datablock`."""
+    animation = datablock.animation_data
+    if animation is None or animation.action is None:
+        return []
+    if not BLENDER_5:
+        return list(animation.action.fcurves)
+    from bpy_extras import anim_utils
+
+    bag = anim_utils.action_get_channelbag_for_slot(animation.action, animation.action_slot)
+    return list(bag.fcurves) if bag else []
+
+
+def share_action(source: bpy.types.ID, copy: bpy.types.ID, action: bpy.types.Action) -> None:
+    """Let `copy` play `action`, itself a copy of the one that `source` plays."""
+    animation = copy.animation_data_create()
+    animation.action = action
+    if hasattr(animation, "action_slot"):  # 4.4 on
+        handle = source.animation_data.action_slot_handle
+        animation.action_slot = next(s for s in action.slots if s.handle == handle)
+
+
+def set_film_output(render: bpy.types.RenderSettings) -> None:
+    """H.264 in an mp4 file, by Blender's own FFmpeg."""
+    if BLENDER_5:
+        render.image_settings.media_type = "VIDEO"
+    render.image_settings.file_format = "FFMPEG"
+    render.image_settings.color_mode = "RGB"
+    render.ffmpeg.format = "MPEG4"
+    render.ffmpeg.codec = "H264"
+    render.ffmpeg.constant_rate_factor = "HIGH"
+    render.ffmpeg.audio_codec = "NONE"
+
+
+def set_still_output(render: bpy.types.RenderSettings) -> None:
+    """PNG pictures."""
+    if BLENDER_5:
+        render.image_settings.media_type = "IMAGE"
+    render.image_settings.file_format = "PNG"
+    render.image_settings.color_mode = "RGB"
+
+
+def compositor(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, Any]:
+    """An empty compositor tree for `scene`, and the socket that takes the final picture."""
+    if BLENDER_5:
+        tree = bpy.data.node_groups.new(f"{scene.name} film", "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        scene.compositing_node_group = tree
+        return tree, tree.nodes.new("NodeGroupOutput").inputs[0]
+    scene.use_nodes = True
+    tree = scene.node_tree
+    tree.nodes.clear()
+    return tree, tree.nodes.new("CompositorNodeComposite").inputs["Image"]
+
+
+def alpha_over(tree: bpy.types.NodeTree) -> tuple[Any, Any, Any]:
+    """A node that lays a picture over another: its sockets background, foreground, result."""
+    node = tree.nodes.new("CompositorNodeAlphaOver")
+    pictures = [socket for socket in node.inputs if socket.type == "RGBA"]
+    return pictures[0], pictures[1], node.outputs[0]
+
+
+def fit_to_render_size(tree: bpy.types.NodeTree) -> tuple[Any, Any]:
+    """A node that scales a picture to the render size: its sockets in and out."""
+    node = tree.nodes.new("CompositorNodeScale")
+    if hasattr(node, "space"):
+        node.space, node.frame_method = "RENDER_SIZE", "STRETCH"
+    else:
+        node.inputs["Type"].default_value = "Render Size"
+        node.inputs["Frame Type"].default_value = "Stretch"
+    return node.inputs["Image"], node.outputs[0]
+
+
+def use_nodes(material: bpy.types.Material) -> None:
+    """Give `material` its node tree; from 5.0 it always has one."""
+    if not BLENDER_5:
+        material.use_nodes = True
+
+
+def denoise(scene: bpy.types.Scene) -> None:
+    """Let Cycles clean its pictures where this build of Blender has the denoiser."""
+    try:
+        scene.cycles.denoiser = "OPENIMAGEDENOISE"
+    except TypeError:  # not among the choices of this build
+        scene.cycles.use_denoising = False
+        return
+    scene.cycles.use_denoising = True

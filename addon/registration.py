@@ -1,0 +1,38 @@
+"""What Blender is told when the add-on is enabled and disabled."""
+
+import bpy
+
+from ..operators import CLASSES as OPERATORS
+from ..operators import draw_export_menu, draw_import_menu
+from ..panels import CLASSES as PANELS
+from .preferences import LayfigurePreferences
+from .properties import LayfigureSettings
+from .session import session
+
+CLASSES = (LayfigurePreferences, LayfigureSettings, *OPERATORS, *PANELS)
+
+
+@bpy.app.handlers.persistent
+def _file_opened(*_: object) -> None:
+    session.forget_scene()
+
+
+def register() -> None:
+    """Add classes, the scene's settings, menu entries and the handler."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.layfigure = bpy.props.PointerProperty(type=LayfigureSettings)
+    bpy.types.TOPBAR_MT_file_import.append(draw_import_menu)
+    bpy.types.TOPBAR_MT_file_export.append(draw_export_menu)
+    bpy.app.handlers.load_post.append(_file_opened)
+
+
+def unregister() -> None:
+    """End the engine and take everything away again."""
+    session.close()
+    bpy.app.handlers.load_post.remove(_file_opened)
+    bpy.types.TOPBAR_MT_file_export.remove(draw_export_menu)
+    bpy.types.TOPBAR_MT_file_import.remove(draw_import_menu)
+    del bpy.types.Scene.layfigure
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,1 @@
+"""The only place that builds Blender data. Plain functions; operators and scripts call them."""

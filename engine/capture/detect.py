@@ -1,0 +1,112 @@
+"""The offline detector: MediaPipe Holistic, one person, body, hands and face."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..formats.errors import Cancelled, InputError
+from ..formats.keypoints import KeypointClip, clean_missing, empty_points
+from .mediapipe_layout import to_points
+
+if TYPE_CHECKING:
+    from .video import Footage
+
+Progress = Callable[[int, int, str], None]  # step, total, message
+
+
+def detect(
+    footage: Footage,
+    progress: Progress | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+    max_frames: int | None = None,
+) -> KeypointClip:
+    """The keypoints (F, 1, 137, 3) of the person in the first `max_frames` (or all) frames.
+
+    A frame in which nobody is found is an empty one. Films are tracked from frame to frame,
+    independent pictures are not. Raises InputError when no frame holds a person or the detector is
+    not installed, Cancelled when `should_cancel()` says so.
+    """
+    total = min(footage.frame_count, max_frames or footage.frame_count)
+    found = []
+    with _holistic(footage.independent) as process:
+        for step, frame in enumerate(islice(footage, max_frames)):
+            if should_cancel is not None and should_cancel():
+                raise Cancelled
+            found.append(to_points(process(frame), footage.width, footage.height))
+            if progress is not None:
+                progress(step + 1, max(total, step + 1), "looking for people")
+    points = clean_missing(np.stack(found)[:, None]) if found else empty_points(0, 1)
+    seen = (points[..., 2] > 0).any((1, 2))
+    if not seen.any():
+        raise InputError(
+            f"{footage.path}: no person was found in it.",
+            "Use footage in which a person is seen whole or from the hips up.",
+        )
+    notes = [] if seen.all() else [f"Nobody was found in {(~seen).sum()} of {len(seen)} frames."]
+    focal = footage.focal
+    return KeypointClip(
+        points,
+        footage.width,
+        footage.height,
+        footage.fps,
+        focal[: len(points)] if isinstance(focal, np.ndarray) else focal,
+        footage.frame_names(len(points)),
+        str(footage.path),
+        notes,
+    )
+
+
+@contextmanager
+def _holistic(independent: bool) -> Iterator[Callable[[np.ndarray], object]]:
+    """A function from an RGB frame to MediaPipe's results."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _quiet():
+            from mediapipe.python.solutions.holistic import Holistic
+    except ImportError as error:
+        raise InputError(
+            f"The detector MediaPipe cannot be loaded ({error}).",
+            'Install it with pip install "layfigure[detect]", or give OpenPose keypoints.',
+        ) from error
+    # Made with the first frame and within its silence: the threads that it starts report late.
+    detector: Holistic | None = None
+
+    def process(frame: np.ndarray) -> object:
+        nonlocal detector
+        with _quiet():
+            if detector is None:
+                detector = Holistic(
+                    static_image_mode=independent, model_complexity=1, refine_face_landmarks=True
+                )
+            return detector.process(frame)
+
+    try:
+        yield process
+    finally:
+        if detector is not None:
+            with _quiet():
+                detector.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send file descriptor 2 nowhere: MediaPipe's C++ writes past every Python logger."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,159 @@
+"""The command line. Exit codes: 0 done, 2 the input is wrong, 1 our fault, 130 cancelled."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+
+from .formats.errors import Cancelled, InputError
+from .progress import Progress
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Videos, photographs and scans to animated characters.",
+)
+_screen = Console(stderr=True)
+
+Device = Annotated[str, typer.Option(help="auto, cuda, cpu or mps.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Out = Annotated[Path, typer.Option("-o", "--output", help="Output folder.")]
+People = Annotated[int | None, typer.Option(help="Keep at most so many people.")]
+Independent = Annotated[bool, typer.Option("--independent", help="Unrelated pictures.")]
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Tell what works here and what is missing."""
+    from .doctor import as_dict, examine
+
+    findings = examine()
+    if as_json:
+        print(json.dumps(as_dict(findings)))
+    else:
+        for finding in findings:
+            mark = "ok  " if finding.ok else "MISSING" if finding.needed else "absent"
+            print(f"{mark:8}{finding.name:24}{finding.detail}")
+        ready = as_dict(findings)["ready"]
+        print("Ready." if ready else "Not ready: install what is missing.")
+    raise typer.Exit(0 if as_dict(findings)["ready"] else 1)
+
+
+@app.command()
+def detect(
+    source: Annotated[Path, typer.Argument(help="A video, a picture or a folder of pictures.")],
+    output: Out,
+    people: People = None,
+    independent: Independent = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Find 2D keypoints of body, hands and face; write OpenPose JSON."""
+    params = {"source": str(source), "people": people, "independent": independent}
+    _run("detect", params | {"device": device, "seed": seed}, output)
+
+
+@app.command()
+def fit(
+    source: Annotated[Path, typer.Argument(help="A video, pictures, or a folder of OpenPose JSON.")],
+    output: Out,
+    body: Annotated[str, typer.Option(help="layfigure, or a body model file.")] = "layfigure",
+    people: People = None,
+    focal: Annotated[float | None, typer.Option(help="Focal length in pixels.")] = None,
+    camera: Annotated[
+        Path | None, typer.Option(help="JSON with width, height, fps, focal (or null).")
+    ] = None,
+    independent: Independent = False,
+    hands: Annotated[bool, typer.Option(help="Fit the fingers.")] = True,
+    face: Annotated[bool, typer.Option(help="Fit jaw and expression.")] = True,
+    smooth: Annotated[float, typer.Option(help="Strength of temporal smoothing.")] = 1.0,
+    overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
+    pc2: Annotated[bool, typer.Option("--pc2", help="Write the vertices as PC2.")] = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Fit a body to footage or keypoints; write a result folder that Blender opens."""
+    params = {
+        "source": str(source),
+        "body": body,
+        "people": people,
+        "focal": focal,
+        "camera": None if camera is None else str(camera),
+        "independent": independent,
+        "hands": hands,
+        "face": face,
+        "smooth": smooth,
+        "overlay": overlay,
+        "pc2": pc2,
+        "device": device,
+        "seed": seed,
+    }
+    folder = _run("fit", params, output)
+    for note in json.loads((folder / "result.json").read_text("utf-8"))["meta"]["notes"]:
+        _screen.print(f"Note: {note}", markup=False, highlight=False)
+
+
+@app.command()
+def serve() -> None:
+    """Answer the add-on: JSON lines on stdin and stdout."""
+    os.execv(sys.executable, [sys.executable, "-m", "layfigure.engine", "serve"])
+
+
+def _run(job: str, params: dict, output: Path) -> Path:
+    """Run a job with a progress bar; leave with the right exit code."""
+    from .jobs import run_job
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"))
+    with Bar(*columns, TimeElapsedColumn(), console=_screen, transient=True) as bar:
+        task = bar.add_task("Starting", total=None, rate="")
+
+        def report(step: int, total: int, message: str, eta: float | None) -> None:
+            rate = "" if eta is None else f"{step}/{total}, {eta:.0f} s left"
+            bar.update(task, completed=step, total=total, description=message, rate=rate)
+
+        try:
+            folder = run_job(job, params, output, Progress(report))
+        except InputError as error:
+            bar.stop()
+            _screen.print(f"layfigure: {error}", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        except (Cancelled, KeyboardInterrupt):
+            bar.stop()
+            _screen.print("layfigure: cancelled; nothing was written.")
+            raise typer.Exit(130) from None
+        except Exception as error:
+            bar.stop()
+            _screen.print(_our_fault(error), markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from None
+    print(folder)
+    return folder
+
+
+def _our_fault(error: Exception) -> str:
+    """One sentence; the trace goes to a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="layfigure-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        traceback.print_exc(file=log)
+    return f"layfigure: an error of ours, {type(error).__name__}: {error}. The trace is in {log.name}."
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""Fit a body to the keypoints of a whole clip: all frames and all people in one batch.
+
+Start (four ways to face the camera in every frame, best path), then the whole clip with one shape a
+person and one focal length, then hands and face on top of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..formats.body_file import BodyData
+from ..formats.errors import InputError
+from ..formats.keypoints import KEYPOINT_NAMES, KeypointClip
+from . import contact
+from .details import fit_details
+from .evidence import BODY_POINTS, measure, person_size
+from .kinematics import Kinematics, Parameters
+from .options import FitOptions
+from .prior import mean_pose, pose_prior
+from .problem import Problem, State, Weights
+from .solver import minimise
+from .start import ENOUGH, best_path, fill, fill_rotations, single_starts
+from .swaps import repair_swaps
+
+# The usual main camera of a telephone sees about as wide as this share of the longer side.
+GUESSED_FOCAL = 0.8
+KNOWN_FOCAL, GUESSED = 20.0, 4.0  # 1 / spread of the log focal length when it is given, when not
+# Temporal weights at 30 frames a second, see Weights.
+SMOOTH = {"turn": 60.0, "move": 600.0, "bend": 40.0, "bend_speed": 0.5}
+STAND = 200.0
+
+
+@dataclass
+class Track:
+    """The fit of one person in camera space. T frames from `first` on."""
+
+    frame_ids: np.ndarray  # (T,)
+    observed: np.ndarray  # (T,) bool
+    root: np.ndarray  # (T, 3, 3) body to camera
+    transl: np.ndarray  # (T, 3) metres
+    pose: np.ndarray  # (T, J, 3) axis-angle; row 0 unused
+    betas: np.ndarray  # (B,)
+    expression: np.ndarray  # (T, E)
+    standing: np.ndarray  # (T, 137) how surely a foot point stands until the next frame
+    size: np.ndarray  # (T,) px
+    points: np.ndarray  # (T, 137, 3) the keypoints after repair
+    swaps: np.ndarray  # (T,) state of the labels, see repair_swaps
+
+
+@dataclass
+class ClipFit:
+    """All people of a clip and the camera they were fitted with."""
+
+    tracks: list[Track]
+    focal: np.ndarray  # px, one value a track (one for all in a clip)
+    focal_given: np.ndarray  # px or NaN, likewise
+    notes: list[str]
+
+
+Tick = Callable[[str], None]
+
+
+def fit_clip(clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick) -> ClipFit:
+    """Fit `body` to every person of `clip`, whose people slots are people (see track_people).
+
+    `tick(message)` is called before every solver step and may raise Cancelled. Raises InputError
+    when nobody is seen well enough to start from.
+    """
+    device = choose_device(options.device)
+    like = torch.zeros(0, device=device, dtype=torch.float32 if device == "mps" else torch.float64)
+    points = clip.points.transpose(1, 0, 2, 3).astype(np.float64)  # (P, F, 137, 3)
+    pictures = np.zeros(len(points), int)
+    if options.independent:
+        points, pictures = _one_each(points)
+    sizes = np.array([person_size(p) for p in points]).reshape(points.shape[:2])
+    repaired, states = points, np.zeros(points.shape[:2], int)
+    if not options.independent:
+        pairs = [repair_swaps(p, s) for p, s in zip(points, sizes, strict=True)]
+        repaired, states = (np.stack(x) for x in zip(*pairs, strict=True))
+    if not len(repaired):
+        raise InputError(
+            f"{clip.source}: nobody is seen well enough to fit.",
+            "Use footage that shows at least the torso and the head or the legs.",
+        )
+    given = _given_focal(clip, options, pictures)
+    centre = np.array([clip.width / 2, clip.height / 2])
+    problem = _body_problem(body, repaired, centre, sizes, given, clip, like)
+    known = (problem.evidence.weights > 0).sum(-1) >= ENOUGH
+    if not bool(known.any(1).all()):
+        raise InputError(
+            f"{clip.source}: a person has fewer than {ENOUGH} keypoints in every frame.",
+            "Use footage that shows more of the body.",
+        )
+    state = _start(problem, known, clip.fps, options, tick)
+    state, standing = _whole_clip(problem, state, options, tick)
+    state = fit_details(problem, state, body, repaired, centre, options, tick)
+    tracks = [
+        _track(problem, state, b, known, standing, repaired, sizes, states, pictures[b])
+        for b in range(len(repaired))
+    ]
+    focal = state.log_focal.exp().cpu().numpy()
+    return ClipFit(tracks, focal, given, _notes(focal, given, states))
+
+
+def choose_device(name: str) -> str:
+    """A torch device for `auto`, `cpu`, `cuda` or `mps`. Raises InputError when it is not there."""
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if name not in there:
+        raise InputError(f"There is no device named {name}.", "Use auto, cpu, cuda or mps.")
+    if not there[name]:
+        raise InputError(f"This machine offers no {name} device.", "Use --device cpu.")
+    return name
+
+
+def _one_each(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unrelated pictures: every person of every picture becomes a track of one frame.
+
+    Returns the points (B, 1, 137, 3) and the picture of each (B,).
+    """
+    people = points.shape[0]
+    points = points.transpose(1, 0, 2, 3).reshape(-1, 1, *points.shape[2:])
+    seen = np.flatnonzero((points[:, 0, :25, 2] > 0).sum(-1) >= ENOUGH)
+    return points[seen], seen // people
+
+
+def _given_focal(clip: KeypointClip, options: FitOptions, pictures: np.ndarray) -> np.ndarray:
+    """(B,) px or NaN for each track; pictures (B,) tells whose focal length, if each has one."""
+    focal = options.focal if options.focal is not None else clip.focal
+    if focal is None:
+        return np.full(len(pictures), np.nan)
+    values = np.atleast_1d(np.asarray(focal, float))
+    if options.independent and len(values) == len(clip.points):
+        return values[pictures]
+    known = values[np.isfinite(values) & (values > 0)]
+    return np.full(len(pictures), np.median(known) if len(known) else np.nan)
+
+
+def body_points(body: BodyData, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], list[int]]:
+    """Those of the 137 keypoints that the body has, and their rows in the body's own table."""
+    rows = {name: i for i, name in enumerate(body.keypoint_names)}
+    chosen = tuple(k for k in wanted if KEYPOINT_NAMES[k] in rows)
+    return chosen, [rows[KEYPOINT_NAMES[k]] for k in chosen]
+
+
+def _body_problem(
+    body: BodyData,
+    points: np.ndarray,
+    centre: np.ndarray,
+    sizes: np.ndarray,
+    given: np.ndarray,
+    clip: KeypointClip,
+    like: Tensor,
+) -> Problem:
+    joints = tuple(range(1, 22))
+    chosen, rows = body_points(body, BODY_POINTS)
+    guess = np.where(np.isfinite(given), given, GUESSED_FOCAL * max(clip.width, clip.height))
+    return Problem(
+        kinematics=Kinematics(body, rows, Parameters(joints, root=True, expressions=0), like),
+        evidence=measure(points, chosen, centre, sizes, like),
+        prior=pose_prior([body.joint_names[j] for j in joints]).to(like),
+        weights=Weights(focal=KNOWN_FOCAL if np.isfinite(given).all() else GUESSED),
+        focal_start=torch.tensor(np.log(guess)).to(like),
+        unit=clip.fps / 30.0 if clip.fps > 0 else 1.0,
+    )
+
+
+def _start(
+    problem: Problem, known: Tensor, fps: float, options: FitOptions, tick: Tick
+) -> State:
+    """Initial state of the clip from independent fits of some frames (all of a still)."""
+    evidence, frames = problem.evidence, problem.evidence.size.shape[1]
+    stride = 1 if frames < 12 else max(1, round((fps or 30.0) / 10.0))
+    picked = np.arange(0, frames, stride)
+    few = replace(
+        problem,
+        evidence=replace(
+            evidence,
+            points=evidence.points[:, picked],
+            weights=evidence.weights[:, picked],
+            size=evidence.size[:, picked],
+        ),
+    )
+    batch, size = len(known), problem.kinematics.offsets_betas.shape[2]
+    betas = problem.focal_start.new_zeros(batch, size)
+    focal = problem.focal_start
+    singles, energy = single_starts(few, betas, focal, lambda: tick("Finding the pose"))
+    enough = known[:, picked]
+    seconds = stride / fps if fps > 0 else 1.0
+    choices = best_path(few, singles, energy, enough, seconds)
+    roots, places, poses = [], [], []
+    everywhere = np.arange(frames)
+    for b in range(batch):
+        seen = np.flatnonzero(enough[b].cpu().numpy())
+        if not len(seen):
+            seen = np.arange(len(picked))
+        index = (b * len(picked) + torch.tensor(seen)) * energy.shape[2] + choices[b].cpu()[seen]
+        index = index.to(singles.root.device)
+        roots.append(fill_rotations(singles.root[index, 0], picked[seen], everywhere))
+        for values, filled in ((singles.place, places), (singles.pose, poses)):
+            known_values = values[index, 0].cpu().numpy()
+            filled.append(torch.tensor(fill(known_values, picked[seen], everywhere)).to(betas))
+    expression = betas.new_zeros(batch, frames, problem.kinematics.entry_expr.shape[2])
+    pose = torch.stack(poses)
+    pose[:, :, 22:] = mean_pose(problem.kinematics.joint_names).to(betas)[22:]
+    return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal.clone())
+
+
+def _whole_clip(
+    problem: Problem,
+    state: State,
+    options: FitOptions,
+    tick: Tick,
+) -> tuple[State, Tensor]:
+    """The clip with everything free, then again with one focal length and feet that stand."""
+    smooth = options.smooth
+
+    def work() -> None:
+        tick("Fitting the clip")
+
+    problem = problem.with_weights(robust=6.0, **{k: v * smooth for k, v in SMOOTH.items()})
+    state, _ = minimise(problem, state, 10, 1e-3, work)
+    if not options.independent:
+        state.log_focal = _common(state.log_focal, problem.evidence.weights)
+        problem = problem.with_weights(focal=0.0)
+    problem = problem.with_weights(robust=4.0)
+    state, _ = minimise(problem, state, 6, 1e-3, work)
+    standing = contact.standing(problem, state)
+    if not bool((standing > 0).any()):
+        return state, standing
+    problem = replace(problem, evidence=replace(problem.evidence, standing=standing))
+    state, _ = minimise(problem.with_weights(stand=STAND * smooth), state, 10, 3e-4, work)
+    return state, standing
+
+
+def _common(log_focal: Tensor, weights: Tensor) -> Tensor:
+    """One focal length for all people, by how much is seen of each."""
+    seen = weights.sum((1, 2))
+    return ((log_focal * seen).sum() / seen.sum()).expand_as(log_focal).clone()
+
+
+def _track(
+    problem: Problem,
+    state: State,
+    b: int,
+    known: Tensor,
+    standing: Tensor,
+    points: np.ndarray,
+    sizes: np.ndarray,
+    states: np.ndarray,
+    picture: int,
+) -> Track:
+    observed = known[b].cpu().numpy()
+    seen = np.flatnonzero(observed)
+    span = slice(seen[0], seen[-1] + 1)
+    betas = state.betas[b]
+    transl = state.position[b] - problem.kinematics.root_offset(betas)
+    stands = np.zeros(points.shape[1:3])
+    stands[:-1, list(BODY_POINTS)] = standing[b].cpu().numpy()
+
+    def part(values: Tensor) -> np.ndarray:
+        return values[span].cpu().numpy()
+
+    return Track(
+        frame_ids=picture + np.arange(span.start, span.stop),
+        observed=observed[span],
+        root=part(state.root[b]),
+        transl=part(transl),
+        pose=part(state.pose[b]),
+        betas=betas.cpu().numpy(),
+        expression=part(state.expression[b]),
+        standing=stands[span],
+        size=sizes[b][span],
+        points=points[b][span],
+        swaps=states[b][span],
+    )
+
+
+def _notes(focal: np.ndarray, given: np.ndarray, states: np.ndarray) -> list[str]:
+    notes = []
+    moved = np.abs(np.log(focal / given)) > np.log(1.2)
+    if moved.any():
+        k = int(np.flatnonzero(moved)[0])
+        notes.append(
+            f"The footage does not agree with a focal length of {given[k]:.0f} px: "
+            f"{focal[k]:.0f} px fits better and was used. Check the camera's data."
+        )
+    if not np.isfinite(given).any():
+        notes.append(f"No focal length is known; {focal[0]:.0f} px was estimated.")
+    swapped = int((states > 0).sum())
+    if swapped:
+        notes.append(f"Left and right were exchanged in {swapped} frames and put right.")
+    return notes

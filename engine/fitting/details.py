@@ -1,0 +1,70 @@
+"""Hands and face, fitted on top of the body where they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from ..formats.body_file import BodyData
+from ..formats.keypoints import KEYPOINT_NAMES
+from .evidence import FACE_POINTS, LEFT_HAND_POINTS, RIGHT_HAND_POINTS, measure
+from .kinematics import Kinematics, Parameters
+from .options import FitOptions
+from .prior import pose_prior
+from .problem import Problem, State
+from .solver import minimise
+
+_FINGERS = ("thumb", "index", "middle", "ring", "pinky")
+
+
+def fit_details(
+    problem: Problem,
+    state: State,
+    body: BodyData,
+    points: np.ndarray,
+    centre: np.ndarray,
+    options: FitOptions,
+    tick: Callable[[str], None],
+) -> State:
+    """Fingers, jaw and expression of every person; the body, shape and camera stay.
+
+    points (B, T, 137, 3) px. What is not seen stays at the prior and moves smoothly.
+    """
+    names = list(body.joint_names)
+    parts: list[tuple[str, tuple[int, ...], list[str], int]] = []
+    if options.hands:
+        for side, shown in (("left", LEFT_HAND_POINTS), ("right", RIGHT_HAND_POINTS)):
+            joints = [f"{side}_{finger}{k}" for finger in _FINGERS for k in (1, 2, 3)]
+            parts.append(("Fitting the hands", shown, [f"{side}_wrist", *joints], 0))
+    if options.face:
+        parts.append(("Fitting the face", FACE_POINTS, ["jaw"], body.exprdirs.shape[2]))
+    rows = {name: i for i, name in enumerate(body.keypoint_names)}
+    for message, wanted, joints, expressions in parts:
+        shown = tuple(k for k in wanted if KEYPOINT_NAMES[k] in rows)
+        if not shown or not set(joints) <= set(names):
+            continue
+        size = problem.evidence.size.cpu().numpy()
+        evidence = measure(points, shown, centre, size, state.betas)
+        if not bool((evidence.weights > 0).any()):
+            continue
+        free = Parameters(tuple(names.index(j) for j in joints), False, expressions)
+        table = [rows[KEYPOINT_NAMES[k]] for k in shown]
+        part = replace(
+            problem,
+            kinematics=Kinematics(body, table, free, state.betas),
+            evidence=evidence,
+            prior=pose_prior(joints).to(state.betas),
+            shape_free=False,
+        )
+        part = part.with_weights(focal=0.0, stand=0.0, bend=8.0 * options.smooth, bend_speed=0.5)
+        state, _ = minimise(part, state, 8, 1e-3, lambda m=message: tick(m))
+    state.expression = _within(state.expression)
+    return state
+
+
+def _within(expression: Tensor) -> Tensor:
+    """Facial actions go from 0 (rest) to 1 (full)."""
+    return expression.clamp(0.0, 1.0)

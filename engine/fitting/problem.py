@@ -1,0 +1,307 @@
+"""The least-squares problem of a clip: what is free, what is measured, and its normal equations.
+
+Shapes: B clips (or hypotheses) in a batch, T frames, K keypoints, D unknowns a frame, S shared ones.
+Energy (Pavlakos et al., Expressive Body Capture, 2019, section 3, with our own terms): robust
+reprojection relative to the person's size, pose prior and joint limits, shape, focal length,
+acceleration, and feet that stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from .banded import System
+from .kinematics import Kinematics
+from .prior import PosePrior
+
+QUICK = 9.0  # square of an acceleration that still counts in full, in expected accelerations
+
+
+@dataclass
+class State:
+    """The unknowns."""
+
+    root: Tensor  # (B, T, 3, 3) root rotation, body to camera
+    place: Tensor  # (B, T, 3) root joint in camera space as (X/Z, Y/Z, log Z)
+    pose: Tensor  # (B, T, J, 3) axis-angle; row 0 is not used
+    expression: Tensor  # (B, T, E)
+    betas: Tensor  # (B, S')
+    log_focal: Tensor  # (B,)
+
+    @property
+    def position(self) -> Tensor:
+        """(B, T, 3) root joint, metres, camera space."""
+        depth = self.place[..., 2:].exp()
+        return torch.cat([self.place[..., :2] * depth, depth], -1)
+
+    def pick(self, index: Tensor) -> State:
+        """The clips `index` of the batch."""
+        return State(*(getattr(self, f)[index] for f in self.__dataclass_fields__))
+
+    def where(self, mask: Tensor, other: State) -> State:
+        """This state where mask (B,) is true, else `other`."""
+
+        def choose(a: Tensor, b: Tensor) -> Tensor:
+            return torch.where(mask.view(-1, *[1] * (a.dim() - 1)), a, b)
+
+        return State(
+            *(choose(getattr(self, f), getattr(other, f)) for f in self.__dataclass_fields__)
+        )
+
+
+@dataclass
+class Evidence:
+    """What was measured."""
+
+    points: Tensor  # (B, T, K, 2) px relative to the principal point
+    weights: Tensor  # (B, T, K) confidence over the expected error in sizes; 0 = not seen
+    size: Tensor  # (B, T) px, the person's size in the picture
+    standing: Tensor | None = None  # (B, T-1, K) weight of "this point does not move to t + 1"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each term counts. Data has unit weight at its expected error."""
+
+    robust: float = 4.0  # Geman-McClure scale in expected errors
+    prior: float = 0.6  # pose prior, 1 = the joints of a pose are independent of each other
+    limits: float = 15.0  # per radian beyond a limit
+    betas: float = 1.0
+    focal: float = 4.0  # 1 / spread of the log focal length around its start; 0 = fixed
+    expression: float = 3.0
+    turn: float = 0.0  # root acceleration, 1 / (rad / frame²)
+    move: float = 0.0  # root acceleration, 1 / (person's size / frame²)
+    bend: float = 0.0  # joint acceleration, 1 / (rad / frame²)
+    bend_speed: float = 0.0  # joint velocity, 1 / (rad / frame)
+    stand: float = 0.0  # 1 / (m / frame) of a standing point
+
+
+@dataclass
+class Problem:
+    """One body, its free parameters and its evidence."""
+
+    kinematics: Kinematics
+    evidence: Evidence
+    prior: PosePrior  # of the free joints
+    weights: Weights
+    focal_start: Tensor  # (B,) log of the focal length believed in
+    shape_free: bool = True
+    pace: Tensor | None = None  # (A,) stiffness of each free joint, 1 = default
+    unit: float = field(default=1.0)  # frames per 1/30 s, so that weights mean the same at any rate
+
+    def with_weights(self, **changes: float) -> Problem:
+        """The same problem with some weights changed."""
+        return replace(self, weights=replace(self.weights, **changes))
+
+    def linearise(self, state: State) -> System:
+        """Normal equations and cost at `state`."""
+        system = self._data(state)
+        self._prior(state, system)
+        if state.root.shape[1] > 2:
+            self._smooth(state, system)
+        self._shared(state, system)
+        return system
+
+    def _data(self, state: State) -> System:
+        batch, frames = state.root.shape[:2]
+        betas = state.betas[:, None].expand(-1, frames, -1)
+        posed = self.kinematics.pose(
+            state.root.flatten(0, 1),
+            state.position.flatten(0, 1),
+            state.pose.flatten(0, 1),
+            betas.flatten(0, 1),
+            state.expression.flatten(0, 1),
+            derivatives=True,
+        )
+        assert posed.frame is not None and posed.shared is not None
+        if self.kinematics.free.root:
+            posed.frame[..., 3:6] = _by_place(state.position.flatten(0, 1))[:, None]
+        focal = state.log_focal.exp()[:, None].expand(-1, frames).flatten()
+        evidence = self.evidence
+        scale = focal / evidence.size.flatten()
+        depth = posed.points[..., 2].clamp_min(0.05)
+        plane = posed.points[..., :2] / depth[..., None] * scale[:, None, None]
+        target = evidence.points.flatten(0, 1) / evidence.size.flatten()[:, None, None]
+        weight = evidence.weights.flatten(0, 1)
+        residual = (plane - target) * weight[..., None]  # (N, K, 2) in expected errors
+        robust = self.weights.robust**2
+        square = residual.square().sum(-1)
+        share = robust / (robust + square)
+        cost = (square * share).sum(-1)
+        factor = weight * share  # sqrt of the weight of Gauss-Newton is share: rho' = share²
+        by_point = torch.zeros(*plane.shape[:2], 2, 3, device=plane.device, dtype=plane.dtype)
+        by_point[..., 0, 0] = by_point[..., 1, 1] = scale[:, None] / depth
+        by_point[..., 2] = -plane / depth[..., None]
+        by_point = by_point * factor[..., None, None]
+        jacobian = (by_point @ posed.frame).flatten(1, 2)  # (N, 2K, D)
+        shared = torch.cat(
+            [by_point @ posed.shared, (plane * factor[..., None])[..., None]], -1
+        ).flatten(1, 2)
+        if not self.shape_free:
+            shared = shared * 0.0
+        if self.weights.focal == 0.0:
+            shared = torch.cat([shared[..., :-1], shared[..., -1:] * 0.0], -1)
+        weighted = (residual * share[..., None]).flatten(1)
+        left = jacobian.transpose(1, 2)
+        size, count = jacobian.shape[-1], shared.shape[-1]
+        system = System(
+            diagonal=(left @ jacobian).view(batch, frames, size, size),
+            next=jacobian.new_zeros(batch, frames, size, size),
+            after=jacobian.new_zeros(batch, frames, size),
+            gradient=(left @ weighted[..., None]).view(batch, frames, size),
+            cross=(left @ shared).view(batch, frames, size, count),
+            shared=(shared.transpose(1, 2) @ shared).view(batch, frames, count, count).sum(1),
+            shared_gradient=(shared.transpose(1, 2) @ weighted[..., None])
+            .view(batch, frames, count)
+            .sum(1),
+            cost=cost.view(batch, frames).sum(1),
+        )
+        if evidence.standing is not None and self.weights.stand > 0:
+            self._standing(posed, evidence.standing, system)
+        return system
+
+    def _standing(self, posed, standing: Tensor, system: System) -> None:
+        """Points that stand do not move: their velocity is a residual, robust like the data."""
+        batch, frames = system.diagonal.shape[:2]
+        used = torch.nonzero(standing.amax((0, 1)) > 0)[:, 0]
+        if not len(used):
+            return
+        points = posed.points.view(batch, frames, -1, 3)[:, :, used]
+        jacobian = posed.frame.view(batch, frames, *posed.frame.shape[1:])[:, :, used]
+        weight = standing[:, :, used] * self.weights.stand
+        residual = (points[:, 1:] - points[:, :-1]) * weight[..., None]
+        share = 9.0 / (9.0 + residual.square().sum(-1))
+        system.cost += (residual.square().sum(-1) * share).sum((1, 2))
+        residual = (residual * share[..., None]).flatten(2)[..., None]
+        factor = (weight * share)[..., None, None]
+        before = (jacobian[:, :-1] * factor).flatten(2, 3)
+        behind = (jacobian[:, 1:] * factor).flatten(2, 3)
+        left, right = before.transpose(-1, -2), behind.transpose(-1, -2)
+        system.diagonal[:, :-1] += left @ before
+        system.diagonal[:, 1:] += right @ behind
+        system.next[:, :-1] -= left @ behind
+        system.gradient[:, :-1] -= (left @ residual)[..., 0]
+        system.gradient[:, 1:] += (right @ residual)[..., 0]
+
+    def _prior(self, state: State, system: System) -> None:
+        free, weights, prior = self.kinematics.free, self.weights, self.prior
+        first = 6 * free.root
+        pose = state.pose[:, :, list(free.joints)]
+        pull = weights.prior / prior.spread
+        residual = (pose - prior.mean) * pull
+        beyond = (pose - prior.upper).clamp_min(0) + (pose - prior.lower).clamp_max(0)
+        over = weights.limits * beyond
+        gradient = (residual * pull + over * weights.limits).flatten(2)
+        curve = (pull.square() + weights.limits**2 * (beyond != 0)).flatten(2)
+        system.cost += residual.square().sum((1, 2, 3)) + over.square().sum((1, 2, 3))
+        joints = slice(first, first + gradient.shape[-1])
+        system.gradient[..., joints] += gradient
+        system.diagonal.diagonal(dim1=-2, dim2=-1)[..., joints] += curve
+        if free.expressions:
+            expression = state.expression[..., : free.expressions] * weights.expression
+            system.cost += expression.square().sum((1, 2))
+            rest = slice(joints.stop, None)
+            system.gradient[..., rest] += expression * weights.expression
+            system.diagonal.diagonal(dim1=-2, dim2=-1)[..., rest] += weights.expression**2
+
+    def _smooth(self, state: State, system: System) -> None:
+        """Acceleration (and joint velocity); root and joints apart, so none is counted twice."""
+        free, weights = self.kinematics.free, self.weights
+        tracks, stiffness = [], []
+        pace = self.unit**2
+        if free.root:
+            turns = state.root[:, 1:] @ state.root[:, :-1].transpose(-1, -2)
+            steps = matrix_to_axis_angle(turns)
+            tracks += [torch.cat([steps[:, :1] * 0, steps.cumsum(1)], 1), state.place]
+            # In sizes of the person: in metres, a small near person would be the cheaper one.
+            size = (state.log_focal.exp() / self.evidence.size.mean(1))[:, None]
+            turn, move = size.new_full((len(size), 3), weights.turn), size.expand(-1, 3)
+            stiffness += [turn * pace, move * weights.move * pace]
+        pose = state.pose[:, :, list(free.joints)].flatten(2)
+        tracks.append(pose)
+        bend = pose.new_ones(len(free.joints)) if self.pace is None else self.pace
+        bend = bend.repeat_interleave(3).expand(len(pose), -1)
+        stiffness.append(bend * weights.bend * pace)
+        if free.expressions:
+            tracks.append(state.expression[..., : free.expressions])
+            stiffness.append(pose.new_full((len(pose), free.expressions), weights.bend * pace))
+        track = torch.cat(tracks, -1)
+        square = torch.cat(stiffness, -1)[:, None] ** 2  # (B, 1, D)
+        bent = track[:, 2:] - 2 * track[:, 1:-1] + track[:, :-2]
+        effort = bent.square() * square
+        # Quick moves are real: an acceleration far above its usual size counts no more than that.
+        whole = effort.unflatten(-1, (-1, 3)).sum(-1, keepdim=True) if not free.expressions else effort[..., None]
+        share = (QUICK / (QUICK + whole)).expand(*whole.shape[:-1], 3 if not free.expressions else 1).flatten(2)
+        system.cost += (effort * share).sum((1, 2))
+        square = square * share.square()
+        pull = bent * square
+        system.gradient[:, :-2] += pull
+        system.gradient[:, 1:-1] -= 2 * pull
+        system.gradient[:, 2:] += pull
+        diagonal = system.diagonal.diagonal(dim1=-2, dim2=-1)
+        following = system.next.diagonal(dim1=-2, dim2=-1)
+        diagonal[:, :-2] += square
+        diagonal[:, 1:-1] += 4 * square
+        diagonal[:, 2:] += square
+        following[:, :-2] -= 2 * square
+        following[:, 1:-1] -= 2 * square
+        system.after[:, :-2] += square
+        speed = (weights.bend_speed * self.unit) ** 2
+        if speed:
+            part = slice(6 * free.root, 6 * free.root + pose.shape[-1])
+            step = pose[:, 1:] - pose[:, :-1]
+            system.cost += speed * step.square().sum((1, 2))
+            system.gradient[:, 1:, part] += speed * step
+            system.gradient[:, :-1, part] -= speed * step
+            diagonal[:, 1:, part] += speed
+            diagonal[:, :-1, part] += speed
+            following[:, :-1, part] -= speed
+
+    def _shared(self, state: State, system: System) -> None:
+        weights = self.weights
+        pull = torch.cat(
+            [
+                state.betas * weights.betas**2,
+                ((state.log_focal - self.focal_start) * weights.focal**2)[:, None],
+            ],
+            1,
+        )
+        curve = pull.new_full((pull.shape[1],), weights.betas**2)
+        curve[-1] = weights.focal**2
+        system.cost += weights.betas**2 * state.betas.square().sum(1)
+        system.cost += weights.focal**2 * (state.log_focal - self.focal_start).square()
+        system.shared_gradient += pull
+        system.shared += torch.diag(curve)
+
+    def step(self, state: State, frames: Tensor, shared: Tensor) -> State:
+        """`state` moved by (B, T, D) and (B, S)."""
+        free = self.kinematics.free
+        root, place, first = state.root, state.place, 0
+        if free.root:
+            root = axis_angle_to_matrix(frames[..., :3]) @ root
+            place = place + frames[..., 3:6]
+            first = 6
+        last = first + 3 * len(free.joints)
+        pose = state.pose.clone()
+        moved = frames[..., first:last].unflatten(-1, (-1, 3)) if free.joints else None
+        if moved is not None:
+            pose[:, :, list(free.joints)] += moved
+        expression = state.expression
+        if free.expressions:
+            expression = expression.clone()
+            expression[..., : free.expressions] += frames[..., last:]
+        betas = state.betas + shared[:, :-1] if self.shape_free else state.betas
+        focal = state.log_focal + shared[:, -1] if self.weights.focal else state.log_focal
+        return State(root, place, pose, expression, betas, focal)
+
+
+def _by_place(position: Tensor) -> Tensor:
+    """(N, 3, 3) derivative of the position by (X/Z, Y/Z, log Z)."""
+    matrix = torch.zeros(*position.shape, 3, device=position.device, dtype=position.dtype)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = position[:, 2]
+    matrix[:, :, 2] = position
+    return matrix

@@ -1,0 +1,1 @@
+"""What both halves read and write. numpy and the standard library only."""

@@ -1,0 +1,71 @@
+"""The camera of a clip: one set of intrinsics, a pose per frame."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+from .npz import read_npz, write_npz
+
+
+@dataclass
+class Camera:
+    """Pinhole camera, OpenCV's axes (x right, y down, z forward), u = fx X/Z + cx."""
+
+    fx: float  # px
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+    fps: float
+    world_to_camera: np.ndarray  # (T, 3, 4) [R | t], world y up, metres
+    frame_ids: np.ndarray  # (T,)
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """(T, N, 3) world to camera space."""
+        rotation, translation = self.world_to_camera[:, :, :3], self.world_to_camera[:, :, 3]
+        return np.einsum("tij,tnj->tni", rotation, points) + translation[:, None]
+
+    def to_world(self, points: np.ndarray) -> np.ndarray:
+        """(T, N, 3) camera to world space."""
+        rotation, translation = self.world_to_camera[:, :, :3], self.world_to_camera[:, :, 3]
+        return np.einsum("tji,tnj->tni", rotation, points - translation[:, None])
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) camera space to (..., 2) pixels."""
+        return points[..., :2] / points[..., 2:] * (self.fx, self.fy) + (self.cx, self.cy)
+
+
+_SCALARS = ("fx", "fy", "cx", "cy", "width", "height", "fps")
+
+
+def save_camera(path: str | os.PathLike, camera: Camera) -> None:
+    """Write `camera` as npz."""
+    scalars = {name: getattr(camera, name) for name in _SCALARS}
+    write_npz(
+        path,
+        **scalars,
+        world_to_camera=camera.world_to_camera.astype(np.float32),
+        frame_ids=camera.frame_ids.astype(np.int64),
+    )
+
+
+def load_camera(path: str | os.PathLike) -> Camera:
+    """Read what `save_camera` wrote. Raises InputError when it is not that."""
+    data = read_npz(path, required=(*_SCALARS, "world_to_camera", "frame_ids"))
+    matrices = data["world_to_camera"]
+    if matrices.shape != (len(data["frame_ids"]), 3, 4):
+        raise InputError(
+            f"{path}: world_to_camera is {matrices.shape}, not (frames, 3, 4).", "Fit it again."
+        )
+    return Camera(
+        **{name: float(data[name]) for name in ("fx", "fy", "cx", "cy", "fps")},
+        width=int(data["width"]),
+        height=int(data["height"]),
+        world_to_camera=matrices,
+        frame_ids=data["frame_ids"],
+    )

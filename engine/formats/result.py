@@ -1,0 +1,136 @@
+"""The result folder: what the engine makes and what Blender opens, with result.json as its index."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+INDEX = "result.json"
+FORMAT = 1
+
+
+@dataclass
+class PersonFiles:
+    """The files of one person, as absolute paths."""
+
+    name: str  # person_00, person_01, …
+    motion: Path
+    pc2: Path | None = None
+
+
+@dataclass
+class Result:
+    """A result folder, its files named and checked."""
+
+    folder: Path
+    kind: str  # "fit"
+    fps: float
+    frame_start: int  # the clip's frame of the first motion frame
+    frame_count: int
+    people: list[PersonFiles]
+    body: Path
+    camera: Path | None = None
+    overlay: Path | None = None
+    footage: str = ""  # absolute path of the source; it may be gone by now
+    meta: dict[str, Any] = field(default_factory=dict)  # version, command, options, figures
+
+
+def write_index(folder: str | os.PathLike, result: Result) -> None:
+    """Write result.json into `folder`, with the paths of `result` made relative to its folder."""
+    base = result.folder
+
+    def name(path: Path | None) -> str | None:
+        return None if path is None else path.relative_to(base).as_posix()
+
+    index = {
+        "format": FORMAT,
+        "kind": result.kind,
+        "units": {"length": "metre", "angle": "radian", "time": "second", "world": "y up"},
+        "fps": result.fps,
+        "frame_start": result.frame_start,
+        "frame_count": result.frame_count,
+        "footage": result.footage,
+        "files": {
+            "body": name(result.body),
+            "camera": name(result.camera),
+            "overlay": name(result.overlay),
+        },
+        "people": [
+            {"name": p.name, "motion": name(p.motion), "pc2": name(p.pc2)} for p in result.people
+        ],
+        "meta": result.meta,
+    }
+    text = json.dumps(index, indent=1, ensure_ascii=False) + "\n"
+    (Path(folder) / INDEX).write_text(text, encoding="utf-8")
+
+
+def read_result(folder: str | os.PathLike) -> Result:
+    """Open a result folder (or its result.json).
+
+    Raises InputError when it is none, is of a newer format or one of its files is missing.
+    """
+    folder = Path(folder)
+    if folder.name == INDEX:
+        folder = folder.parent
+    index = _read_index(folder)
+
+    def there(name: str | None) -> Path | None:
+        if name is None:
+            return None
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"{folder / INDEX}: it names {name}, outside the folder.", _COPY)
+        if not path.is_file():
+            raise InputError(f"{path}: this file of the result is missing.", _COPY)
+        return path
+
+    try:
+        files = index["files"]
+        body = there(files["body"])
+        people = []
+        for entry in index["people"]:
+            motion = there(entry["motion"])
+            assert motion is not None
+            people.append(PersonFiles(str(entry["name"]), motion, there(entry.get("pc2"))))
+        assert body is not None and people
+        return Result(
+            folder=folder,
+            kind=str(index["kind"]),
+            fps=float(index["fps"]),
+            frame_start=int(index["frame_start"]),
+            frame_count=int(index["frame_count"]),
+            people=people,
+            body=body,
+            camera=there(files.get("camera")),
+            overlay=there(files.get("overlay")),
+            footage=str(index.get("footage", "")),
+            meta=dict(index.get("meta", {})),
+        )
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise InputError(f"{folder / INDEX}: an entry is missing or wrong ({error!r}).", _COPY) from error
+
+
+def _read_index(folder: Path) -> dict:
+    path = folder / INDEX
+    if not folder.is_dir() or not path.is_file():
+        raise InputError(
+            f"{folder}: this is not a result folder.", "Choose a folder that holds result.json."
+        )
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        version = int(index["format"])
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: it cannot be read ({error}).", _COPY) from error
+    if version > FORMAT:
+        raise InputError(
+            f"{path}: it was written by a newer Layfigure (format {version}).", "Update Layfigure."
+        )
+    return index
+
+
+_COPY = "Copy the whole folder again or fit again."

@@ -1,0 +1,106 @@
+"""The one registry of jobs: the command line and the JSON-lines server are two doors to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..formats.errors import InputError
+from ..progress import Progress
+
+
+class Params(BaseModel):
+    """Parameters of a job; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    device: str = Field("auto", description="auto, cuda, cpu or mps")
+    seed: int = Field(0, description="seed of everything random")
+
+
+class DetectParams(Params):
+    """2D keypoints of a video or pictures, as OpenPose JSON."""
+
+    source: Path = Field(description="a video, a picture or a folder of pictures")
+    people: int | None = Field(None, ge=1, description="keep at most so many people")
+    independent: bool = Field(False, description="unrelated pictures")
+
+
+class FitParams(DetectParams):
+    """A body fitted to a video, pictures or OpenPose keypoints."""
+
+    source: Path = Field(description="a video, a picture, a folder of pictures or OpenPose JSON")
+    body: str = Field("layfigure", description="layfigure, or a body model file")
+    focal: float | None = Field(None, gt=0, description="focal length in pixels")
+    camera: Path | None = Field(None, description="JSON with width, height, fps and focal")
+    hands: bool = Field(True, description="fit the fingers")
+    face: bool = Field(True, description="fit jaw and expression")
+    smooth: float = Field(1.0, ge=0, le=10, description="strength of temporal smoothing")
+    overlay: bool = Field(True, description="write overlay.mp4")
+    pc2: bool = Field(False, description="write the vertices of every frame as PC2")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A name, its parameters and the function that does it: run(params, out, progress) -> folder."""
+
+    params: type[Params]
+    run: Callable[[Params, Path, Progress], Path]
+
+
+def _detect(params: Params, out: Path, progress: Progress) -> Path:
+    from .detect import run_detect
+
+    assert isinstance(params, DetectParams)
+    return run_detect(params, out, progress)
+
+
+def _fit(params: Params, out: Path, progress: Progress) -> Path:
+    from .fit import run_fit
+
+    assert isinstance(params, FitParams)
+    return run_fit(params, out, progress)
+
+
+JOBS: dict[str, Job] = {
+    "detect": Job(DetectParams, _detect),
+    "fit": Job(FitParams, _fit),
+}
+
+
+def run_job(name: str, params: dict, out: str | Path, progress: Progress) -> Path:
+    """Run a job by name. Returns the folder it wrote.
+
+    Raises InputError for an unknown job, wrong parameters or wrong input, Cancelled when stopped.
+    """
+    job = JOBS.get(name)
+    if job is None:
+        raise InputError(f"There is no job named {name}.", f"Known are {', '.join(JOBS)}.")
+    try:
+        checked = job.params.model_validate(params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or "parameters"
+        raise InputError(f"{where}: {first['msg']}.", "Correct this option.") from error
+    import torch
+
+    torch.manual_seed(checked.seed)
+    try:
+        return job.run(checked, Path(out), progress)
+    except OSError as error:
+        raise from_os_error(error, out) from error
+
+
+def from_os_error(error: OSError, out: str | Path) -> InputError:
+    """What the operating system refused, in words."""
+    import errno
+
+    place = error.filename or out
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"{out}: the disk is full.", "Free some space or choose another place.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError(f"{place}: no permission to write or read here.", "Choose another place.")
+    return InputError(f"{place}: {error.strerror or error}.", "Check the path and the disk.")

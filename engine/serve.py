@@ -1,0 +1,114 @@
+"""The JSON-lines server that the add-on talks to. stdout is the protocol alone; no ports.
+
+One worker process-wide: jobs run one after the other, each in this process; a cancel is seen at the
+job's next step. The server ends when stdin closes.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import IO, Any
+
+
+def main() -> None:
+    """Serve until stdin closes or `quit` comes."""
+    wire = _claim_stdout()
+    from .formats.protocol import PROTOCOL
+
+    server = Server(wire)
+    threading.Thread(target=server.listen, args=(sys.stdin.buffer,), daemon=True).start()
+    from .. import __version__
+    from .doctor import devices
+
+    server.send("hello", protocol=PROTOCOL, version=__version__, devices=devices())
+    server.work()
+    # Libraries may leave threads that would keep a finished engine alive.
+    os._exit(0)
+
+
+def _claim_stdout() -> IO[bytes]:
+    """Keep file descriptor 1 for the protocol; whatever libraries print goes to stderr."""
+    wire = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return wire
+
+
+class Server:
+    """Reads requests in one thread, runs them in another."""
+
+    def __init__(self, wire: IO[bytes]) -> None:
+        self._wire = wire
+        self._lock = threading.Lock()
+        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._cancelled: set[str] = set()
+        self._closed = threading.Event()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """One message out. A closed pipe means that Blender is gone."""
+        from .formats.protocol import encode
+
+        with self._lock:
+            try:
+                self._wire.write(encode(kind, **fields))
+            except BrokenPipeError:
+                self._closed.set()
+
+    def listen(self, stream: IO[bytes]) -> None:
+        """Take requests until the stream ends."""
+        from .formats.protocol import decode
+
+        for line in stream:
+            try:
+                message = decode(line)
+            except ValueError:
+                self.send("log", message="A line that is no request was ignored.")
+                continue
+            if message["type"] == "run":
+                self._waiting.put(message)
+            elif message["type"] == "cancel":
+                self._cancelled.add(str(message.get("id")))
+            elif message["type"] == "quit":
+                break
+        self._closed.set()
+        self._waiting.put(None)
+
+    def work(self) -> None:
+        """Run requests in their order."""
+        while (request := self._waiting.get()) is not None:
+            if self._closed.is_set():
+                break
+            self._run(request)
+
+    def _run(self, request: dict[str, Any]) -> None:
+        from .formats.errors import Cancelled, InputError
+        from .jobs import run_job
+        from .progress import Progress
+
+        name = str(request.get("id"))
+
+        def report(step: int, total: int, message: str, eta: float | None) -> None:
+            self.send("progress", id=name, step=step, total=total, message=message, eta_s=eta)
+
+        def stopped() -> bool:
+            return name in self._cancelled or self._closed.is_set()
+
+        try:
+            params, out = request.get("params") or {}, str(request.get("out") or "")
+            if not out:
+                raise InputError("The request names no output folder.", "Choose one.")
+            folder = run_job(str(request.get("job")), params, out, Progress(report, stopped))
+            self.send("result", id=name, folder=str(folder))
+        except Cancelled:
+            self.send("error", id=name, kind="cancelled", message="Cancelled.", hint="")
+        except InputError as error:
+            self.send("error", id=name, kind="input", message=error.message, hint=error.hint)
+        except Exception as error:
+            traceback.print_exc()
+            hint = "The engine's log holds the details."
+            text = f"The engine failed: {type(error).__name__}: {error}"
+            self.send("error", id=name, kind="internal", message=text, hint=hint)

@@ -1,0 +1,196 @@
+"""Film, still, FBX and .blend of a result folder, without a display and without the extension.
+
+    blender -b -P headless/render.py -- --result DIR --output film.mp4 [--still frame.png] ...
+    python headless/render.py --result DIR ...          (with the bpy wheel)
+
+Exit code 2 with one sentence on stderr when the input is wrong; nothing half-written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `blender -P` does not do it
+
+import bootstrap  # noqa: E402
+
+bootstrap.load_package()
+
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
+from layfigure.addon import compat  # noqa: E402
+from layfigure.addon.scene import stage  # noqa: E402
+from layfigure.addon.scene.export_fbx import PRESETS, export_fbx  # noqa: E402
+from layfigure.addon.scene.import_result import (  # noqa: E402
+    ImportedResult,
+    ImportOptions,
+    import_result,
+)
+from layfigure.engine.formats.errors import InputError  # noqa: E402
+
+_BOX_FRAMES = 24  # the turntable looks at this many poses to find room for all
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence instead of the whole usage."""
+        self.exit(2, f"Error: {message}. See --help.\n")
+
+
+def parse() -> argparse.Namespace:
+    """The command line. Raises SystemExit(2) for a wrong one."""
+    parser = _Parser(prog="render.py", description=__doc__.splitlines()[0])
+    parser.add_argument("--result", required=True, type=Path, help="result folder")
+    parser.add_argument("--output", type=Path, help="film, .mp4")
+    parser.add_argument("--still", type=Path, help="one picture, .png")
+    parser.add_argument("--still-frame", type=int, help="its frame; default: the middle one")
+    parser.add_argument("--fbx", type=Path, help="FBX file")
+    parser.add_argument("--fbx-preset", choices=sorted(PRESETS), default="generic")
+    parser.add_argument("--blend", type=Path, help=".blend file of the imported scene")
+    parser.add_argument("--engine", choices=sorted(stage.ENGINES), default="workbench")
+    parser.add_argument("--camera", choices=("footage", "turntable"), help="default: the clip's")
+    parser.add_argument("--size", type=_size, help="WIDTHxHEIGHT; default: the clip's")
+    parser.add_argument("--frames", type=_range, help="FIRST:LAST, Blender frames from 1")
+    parser.add_argument("--samples", type=int, default=16, help="for cycles and eevee")
+    options = parser.parse_args(bootstrap.arguments())
+    if not any((options.output, options.still, options.fbx, options.blend)):
+        parser.error("nothing to do: give --output, --still, --fbx or --blend")
+    return options
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) >= 16 and int(height) >= 16):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size like 1280x720")
+    return int(width), int(height)
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    if not (first.isdigit() and last.isdigit() and int(first) <= int(last)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no frame range like 1:90")
+    return int(first), int(last)
+
+
+def main() -> None:
+    """Import the result, then make each file that was asked for."""
+    options = parse()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    imported = import_result(bpy.context, options.result, ImportOptions())
+    for warning in imported.warnings:
+        print(f"Note: {warning}", flush=True)
+    if options.fbx:
+        armatures = [person.armature for person in imported.people]
+        export_fbx(bpy.context, armatures, options.fbx, options.fbx_preset)
+        print(f"Wrote {options.fbx}", flush=True)
+    if options.blend:
+        with_temporary(
+            options.blend,
+            lambda path: bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True),
+        )
+    if options.output or options.still:
+        set_stage(imported, options)
+    if options.still:
+        with_temporary(options.still, lambda path: render_still(path, options.still_frame))
+    if options.output:
+        with_temporary(options.output, render_film)
+
+
+def set_stage(imported: ImportedResult, options: argparse.Namespace) -> None:
+    """Engine, picture size, frame range, camera and surroundings."""
+    scene = bpy.context.scene
+    stage.use_engine(scene, options.engine, options.samples)
+    turntable = options.camera == "turntable" or (options.camera is None and not imported.camera)
+    if not turntable and imported.camera is None:
+        raise InputError(f"{options.result}: it has no camera.", "Use --camera turntable.")
+    if turntable and not options.size:
+        scene.render.resolution_x, scene.render.resolution_y = 1280, 720
+    if options.size:
+        scene.render.resolution_x, scene.render.resolution_y = options.size
+    if turntable:
+        scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+    if options.output:  # H.264 has no odd sizes
+        scene.render.resolution_x += scene.render.resolution_x % 2
+        scene.render.resolution_y += scene.render.resolution_y % 2
+    _set_frames(scene, options)
+    meshes = [person.mesh for person in imported.people]
+    frames = np.linspace(scene.frame_start, scene.frame_end, _BOX_FRAMES).round().astype(int)
+    low, high = stage.motion_box(bpy.context, meshes, sorted(set(frames.tolist())))
+    if turntable:
+        stage.build_turntable(scene, low, high)
+    if not turntable and imported.footage:
+        stage.composite_over(scene, imported.footage)
+        stage.add_lights(scene, low, high, options.engine)
+    else:
+        stage.build_studio(scene, low, high, options.engine)
+
+
+def _set_frames(scene: bpy.types.Scene, options: argparse.Namespace) -> None:
+    first, last = options.frames or (scene.frame_start, scene.frame_end)
+    if first > scene.frame_end or last < scene.frame_start:
+        raise InputError(
+            f"{options.result}: it has no frame in {first}:{last}.",
+            f"Its frames are {scene.frame_start}:{scene.frame_end}.",
+        )
+    scene.frame_start = max(first, scene.frame_start)
+    scene.frame_end = min(last, scene.frame_end)
+
+
+def render_still(path: Path, frame: int | None) -> None:
+    """Render one frame to `path`."""
+    scene = bpy.context.scene
+    middle = (scene.frame_start + scene.frame_end) // 2
+    scene.frame_set(middle if frame is None else frame)
+    compat.set_still_output(scene.render)
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+
+
+def render_film(path: Path) -> None:
+    """Render the scene's frames to `path`, telling of every one on stdout."""
+    scene = bpy.context.scene
+    total = scene.frame_end - scene.frame_start + 1
+
+    def tell(*_: object) -> None:
+        print(f"Frame {scene.frame_current - scene.frame_start + 1}/{total}", flush=True)
+
+    compat.set_film_output(scene.render)
+    scene.render.filepath = str(path)
+    bpy.app.handlers.render_write.append(tell)
+    try:
+        bpy.ops.render.render(animation=True)
+    finally:
+        bpy.app.handlers.render_write.remove(tell)
+
+
+def with_temporary(path: Path, make: Callable[[Path], object]) -> None:
+    """Let `make` write a file of the same name in a temporary folder, then move it to `path`."""
+    path = path.absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".layfigure."))
+    except OSError as error:
+        raise InputError(f"{path}: it cannot be written ({error.strerror}).", _WHERE) from error
+    try:
+        make(folder / path.name)
+        if not (folder / path.name).is_file() or not (folder / path.name).stat().st_size:
+            raise InputError(f"{path}: Blender wrote nothing.", "Is its name's ending right?")
+        os.replace(folder / path.name, path)
+        print(f"Wrote {path}", flush=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: it cannot be written ({error}).", _WHERE) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_WHERE = "Choose another place, or free some disk space."
+
+if __name__ == "__main__":
+    bootstrap.run(main)

@@ -1,0 +1,49 @@
+"""What the panels share."""
+
+import textwrap
+
+import bpy
+
+CATEGORY = "Layfigure"
+
+
+class LayfigurePanel:
+    """Mixin: a panel in the tab of the 3D view's sidebar."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = CATEGORY
+
+
+def columns(context: bpy.types.Context, indent: int = 60) -> int:
+    """How many letters fit beside each other in the sidebar."""
+    region = context.region
+    scale = context.preferences.system.ui_scale or 1.0  # 0 without a window
+    width = region.width if region is not None else 280
+    return max(16, int((width - indent * scale) / (6.2 * scale)))
+
+
+def draw_text(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE"
+) -> None:
+    """A sentence over as many lines as it needs; `icon` before the first."""
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    lines = textwrap.wrap(text, columns(context), break_long_words=True) or [""]
+    for number, line in enumerate(lines):
+        first = "NONE" if icon == "NONE" else ("BLANK1" if number else icon)
+        column.label(text=line, icon=first)
+
+
+def shorten(text: str, width: int) -> str:
+    """The end of a path, which tells more than its beginning."""
+    return text if len(text) <= width else "…" + text[-(width - 1) :]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"

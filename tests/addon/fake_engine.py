@@ -1,0 +1,73 @@
+"""A small engine that speaks the protocol, for tests of the add-on's side of it.
+
+What the job does stands in the name of its source: `work` runs 20 steps and writes a folder,
+`input` is refused, `crash` ends the process, `deaf` never answers a cancel, `slow` runs for long.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+
+PROTOCOL = int(os.environ.get("FAKE_PROTOCOL", "1"))
+
+
+def say(type_: str, **fields) -> None:
+    """Write one message."""
+    print(json.dumps({"type": type_, **fields}), flush=True)
+
+
+def fit(order: dict, cancelled: threading.Event) -> None:
+    """Do what the source's name says."""
+    job, what, out = order["id"], Path(order["params"]["source"]).stem, Path(order["out"])
+    if what == "input":
+        say("error", id=job, kind="input", message="input.mp4: nobody is in it.", hint="Film someone.")
+        return
+    if what == "crash":
+        print("the engine is about to fall over", file=sys.stderr, flush=True)
+        say("progress", id=job, step=1, total=20, message="Detecting", eta_s=2.0)
+        os._exit(70)
+    pause = {"work": 0.01, "slow": 0.2, "deaf": 0.2}[what]
+    for step in range(20 if what == "work" else 1000):
+        if cancelled.is_set() and what != "deaf":
+            say("error", id=job, kind="cancelled", message="Cancelled.", hint="")
+            return
+        say("progress", id=job, step=step, total=20, message="Detecting", eta_s=(20 - step) * pause)
+        time.sleep(pause)
+    out.mkdir(parents=True)
+    (out / "result.json").write_text("{}")
+    say("result", id=job, folder=str(out))
+
+
+def serve() -> None:
+    """Answer until stdin closes."""
+    orders: queue.Queue[dict | None] = queue.Queue()
+    cancels: dict[str, threading.Event] = {}
+
+    def read() -> None:
+        for line in sys.stdin:
+            order = json.loads(line)
+            if order["type"] == "cancel":
+                cancels.setdefault(order["id"], threading.Event()).set()
+            elif order["type"] == "quit":
+                break
+            else:
+                orders.put(order)
+        os._exit(0)  # Blender is gone: whatever runs ends with it
+
+    say("hello", protocol=PROTOCOL, version="0", devices=["cpu"])
+    print("a library prints something", flush=True)
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        order = orders.get()
+        fit(order, cancels.setdefault(order["id"], threading.Event()))
+
+
+if sys.argv[1] == "serve":
+    serve()
+elif sys.argv[1] == "doctor":
+    checks = [{"name": "torch", "state": "ok", "detail": "2.13.0, CPU"}]
+    print(json.dumps({"checks": checks}))

@@ -1,0 +1,316 @@
+"""Registration, panels and operators in the bpy wheel, with a small engine behind them."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+import layfigure  # noqa: E402
+from layfigure.addon import engine_setup, properties  # noqa: E402
+from layfigure.addon.jobs import CANCELLED, DONE, FAILED, RUNNING  # noqa: E402
+from layfigure.addon.session import session  # noqa: E402
+from layfigure.engine.formats.errors import InputError  # noqa: E402
+from layfigure.panels import CLASSES as PANELS  # noqa: E402
+from layfigure.panels.base import draw_text, duration, shorten  # noqa: E402
+
+HERE = Path(__file__).parent
+SCENE_RESULT = HERE.parent / "make_result.py"
+
+
+@pytest.fixture
+def addon(tmp_path, monkeypatch):
+    """The add-on registered in an empty scene, without an engine; yields its preferences."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    monkeypatch.setattr(engine_setup, "user_folder", lambda: tmp_path / "user")
+    (tmp_path / "user").mkdir()
+    entry = bpy.context.preferences.addons.new()
+    entry.module = "layfigure"
+    layfigure.register()
+    yield entry.preferences
+    layfigure.unregister()
+    bpy.context.preferences.addons.remove(entry)
+
+
+@pytest.fixture
+def engine(addon, monkeypatch):
+    """The same with the small engine set."""
+    monkeypatch.setattr(engine_setup, "LAUNCHER", HERE / "fake_engine.py")
+    addon.engine_python = sys.executable
+    return addon
+
+
+def settings_for(tmp_path: Path, what: str):
+    """The scene's settings with a clip on which the engine does `what`."""
+    clip = tmp_path / f"{what}.mp4"
+    clip.write_bytes(b"film")
+    settings = bpy.context.scene.layfigure
+    settings.video, settings.output = str(clip), str(tmp_path / "results")
+    settings.import_when_done = False
+    return settings
+
+
+class Layout:
+    """Stands in for a UILayout: checks what a panel asks for and keeps what it says."""
+
+    ICONS = frozenset(
+        bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys()
+    )
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+
+    def _child(self, *_args, **_options) -> "Layout":
+        return Layout(self.said)
+
+    row = column = box = _child
+
+    def panel(self, _name: str, default_closed: bool = False) -> tuple["Layout", "Layout"]:
+        return self._child(), self._child()
+
+    def separator(self) -> None:
+        pass
+
+    def label(self, text: str = "", icon: str = "NONE") -> None:
+        assert icon in self.ICONS, icon
+        self.said.append(text)
+
+    def prop(self, data, name: str, text: str | None = None, **_options) -> None:
+        assert name in data.bl_rna.properties, name
+        self.said.append(data.bl_rna.properties[name].name if text is None else text)
+
+    def progress(self, factor: float, type: str, text: str) -> None:
+        assert 0 <= factor <= 1 and type == "BAR"
+        self.said.append(text)
+
+    def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
+        assert icon in self.ICONS, icon
+        module, verb = name.split(".")
+        rna = getattr(getattr(bpy.ops, module), verb).get_rna_type()
+        self.said.append(rna.name if text is None else text)
+        return SimpleNamespace()
+
+
+def drawn(thing) -> str:
+    """All words that a panel or the preferences show now."""
+    said: list[str] = []
+    owner = thing if isinstance(thing, bpy.types.AddonPreferences) else SimpleNamespace()
+    if isinstance(thing, bpy.types.AddonPreferences):
+        owner = _Drawn(thing)
+    owner.layout = Layout(said)
+    (type(thing) if not isinstance(thing, type) else thing).draw(owner, bpy.context)
+    return " | ".join(said)
+
+
+class _Drawn:
+    """Preferences with another layout."""
+
+    def __init__(self, preferences) -> None:
+        self._preferences = preferences
+
+    def __getattr__(self, name: str):
+        return getattr(self._preferences, name)
+
+
+def all_panels() -> str:
+    """All words in the tab."""
+    return " || ".join(drawn(panel) for panel in PANELS)
+
+
+def test_registering_twice_leaves_nothing_behind(addon):
+    layfigure.unregister()
+    assert not hasattr(bpy.types.Scene, "layfigure")
+    assert not [name for name in dir(bpy.types) if name.startswith("LAYFIGURE_")]
+    layfigure.register()
+    layfigure.unregister()
+    assert not [name for name in dir(bpy.types) if name.startswith("LAYFIGURE_")]
+    layfigure.register()
+    assert bpy.context.scene.layfigure.source_kind == "VIDEO"
+
+
+def test_version_of_manifest_and_package_agree():
+    import tomllib
+
+    manifest = tomllib.loads((HERE.parents[1] / "blender_manifest.toml").read_text())
+    assert manifest["version"] == layfigure.__version__
+
+
+def test_panels_without_an_engine_point_to_the_preferences(addon):
+    words = all_panels()
+    assert "none is set up yet" in words.replace(" | ", " ") and "Set Up Engine…" in words
+    assert "Run" not in words.split(" | ")
+    assert "Import Result Folder…" in words and "Export FBX…" in words
+    assert not bpy.ops.layfigure.fit_body.poll()
+    assert bpy.ops.layfigure.import_result.poll()
+
+
+def test_panels_with_an_engine(engine, tmp_path):
+    for kind in ("VIDEO", "IMAGES", "KEYPOINTS"):
+        settings_for(tmp_path, "work").source_kind = kind
+        words = all_panels()
+        assert "Run" in words and ("Camera" in words) == (kind == "KEYPOINTS")
+
+
+def test_preferences_show_what_the_engine_reports(engine):
+    assert "Install Engine" in drawn(engine)
+    assert bpy.ops.layfigure.check_engine() == {"FINISHED"}
+    assert "torch: 2.13.0, CPU" in drawn(engine)
+
+
+def test_check_of_a_python_that_is_not_there(addon, tmp_path):
+    addon.engine_python = str(tmp_path / "nowhere")
+    with pytest.raises(RuntimeError, match="nowhere: no such file"):
+        bpy.ops.layfigure.check_engine()
+
+
+def test_check_of_something_that_is_no_python(engine):
+    engine.engine_python = "/bin/false"
+    bpy.ops.layfigure.check_engine()
+    assert "The engine cannot run" in drawn(engine)
+
+
+def test_fit_runs_to_its_folder(engine, tmp_path):
+    settings_for(tmp_path, "work")
+    assert bpy.ops.layfigure.fit_body() == {"FINISHED"}
+    assert session.jobs.jobs[-1].folder == tmp_path / "results" / "work"
+    assert "work" in drawn(PANELS[1])
+    bpy.ops.layfigure.fit_body()
+    assert session.jobs.jobs[-1].folder == tmp_path / "results" / "work_02"
+
+
+def test_fit_reports_the_engines_sentence(engine, tmp_path):
+    settings_for(tmp_path, "input")
+    with pytest.raises(RuntimeError, match=r"input\.mp4: nobody is in it\. Film someone\."):
+        bpy.ops.layfigure.fit_body()
+    words = drawn(PANELS[0]).replace(" | ", " ")
+    assert "input.mp4: nobody is in it." in words and "Film someone." in words
+
+
+def test_fit_without_its_file(engine, tmp_path):
+    settings = settings_for(tmp_path, "work")
+    settings.video = str(tmp_path / "gone.mp4")
+    with pytest.raises(RuntimeError, match=r"gone\.mp4: no such file"):
+        bpy.ops.layfigure.fit_body()
+    settings.source_kind, settings.images = "IMAGES", str(tmp_path / "gone")
+    with pytest.raises(RuntimeError, match="gone: no such folder"):
+        bpy.ops.layfigure.fit_body()
+
+
+def test_camera_file_that_is_no_json(addon, tmp_path):
+    settings = bpy.context.scene.layfigure
+    (tmp_path / "camera.json").write_text('{"width": 6')
+    settings.source_kind, settings.keypoints = "KEYPOINTS", str(tmp_path)
+    settings.camera = str(tmp_path / "camera.json")
+    with pytest.raises(InputError, match=r"camera\.json: this is not JSON"):
+        properties.fit_request(settings)
+
+
+def test_request_holds_the_options(addon, tmp_path):
+    settings = settings_for(tmp_path, "work")
+    settings.focal_known, settings.focal, settings.people_known = True, 900.0, True
+    label, params, out = properties.fit_request(settings)
+    assert label == "work" and out == tmp_path / "results" / "work"
+    assert params == {
+        "source": str(tmp_path / "work.mp4"),
+        "body": "layfigure",
+        "focal": 900.0,
+        "people": 1,
+        "independent": False,
+        "camera": None,
+    }
+
+
+def start_with_a_window(monkeypatch, tmp_path, what: str):
+    """Run a fit as in a window: it goes on in the background (the wheel has no clock)."""
+    settings_for(tmp_path, what)
+    monkeypatch.setattr(session, "wake", lambda: None)
+    label, params, out = properties.fit_request(bpy.context.scene.layfigure)
+    job = session.jobs.submit("fit", label, params, out, import_result=False)
+    while job.step == 0 and not job.ended:
+        session.drain()
+    return job
+
+
+def test_panel_of_a_running_job_and_its_cancel(engine, tmp_path, monkeypatch):
+    job = start_with_a_window(monkeypatch, tmp_path, "slow")
+    words = drawn(PANELS[0])
+    assert "slow: " in words and "%" in words and "Detecting" in words and "left" in words
+    assert "Cancel" in words and not bpy.ops.layfigure.fit_body.poll()
+    assert bpy.ops.layfigure.cancel_job() == {"FINISHED"}
+    while not job.ended:
+        session.drain()
+    assert job.status == CANCELLED and "slow was cancelled." in drawn(PANELS[0])
+
+
+def test_engine_killed_while_it_works_is_told_in_the_panel(engine, tmp_path, monkeypatch):
+    job = start_with_a_window(monkeypatch, tmp_path, "slow")
+    assert job.status == RUNNING
+    session.jobs.client.kill()
+    while session.drain():
+        pass
+    assert job.status == FAILED
+    assert "The engine stopped while it worked on slow" in drawn(PANELS[0]).replace(" | ", " ")
+    settings_for(tmp_path, "work")
+    assert bpy.ops.layfigure.fit_body() == {"FINISHED"}
+    assert session.jobs.jobs[-1].status == DONE
+
+
+def test_nothing_runs_that_could_be_cancelled(addon):
+    with pytest.raises(RuntimeError, match="No job is running"):
+        bpy.ops.layfigure.cancel_job()
+
+
+def test_installing_needs_online_access_and_says_so(addon):
+    assert not bpy.app.online_access
+    assert not bpy.ops.layfigure.install_engine.poll()
+    with pytest.raises(InputError, match="may not use the network"):
+        session.start_install("python3")
+    assert "Allow Online Access" in drawn(addon)
+
+
+def test_import_of_a_folder_that_is_no_result(addon, tmp_path):
+    with pytest.raises(RuntimeError, match="not a result folder"):
+        bpy.ops.layfigure.import_result(directory=str(tmp_path))
+    assert not bpy.data.objects
+
+
+def test_result_is_imported_when_the_job_is_done(engine, tmp_path):
+    sys.path.insert(0, str(HERE.parent))
+    try:
+        from make_result import make_result
+    finally:
+        sys.path.remove(str(HERE.parent))
+    settings_for(tmp_path, "work").import_when_done = True
+    make_result(tmp_path / "made", frames=4)
+    bpy.ops.layfigure.fit_body()
+    assert "cannot be read" in session.jobs.jobs[-1].note, "the small engine writes no real result"
+    session.jobs.jobs[-1].folder = tmp_path / "made"
+    session.jobs.jobs[-1].import_result = True
+    session.drain()
+    assert session.jobs.jobs[-1].note == "Imported"
+    assert [item.type for item in bpy.data.objects].count("ARMATURE") == 1
+
+
+def test_another_file_does_not_get_the_result(engine, tmp_path, monkeypatch):
+    job = start_with_a_window(monkeypatch, tmp_path, "slow")
+    job.import_result = True
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert not job.import_result and not job.ended
+
+
+def test_output_stands_beside_the_blend_file(addon, tmp_path):
+    settings = settings_for(tmp_path, "work")
+    settings.output = ""
+    assert properties.output_base(settings).name == "Layfigure"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    assert properties.output_base(bpy.context.scene.layfigure) == tmp_path / "layfigure"
+
+
+def test_text_is_wrapped_and_shortened():
+    said: list[str] = []
+    draw_text(Layout(said), bpy.context, "word " * 40, "ERROR")
+    assert len(said) > 3 and all(len(line) < 60 for line in said)
+    assert shorten("/a/long/path/clip", 10) == "…path/clip"
+    assert [duration(s) for s in (0.2, 59, 61, 3700)] == ["1 s", "59 s", "1 min 01 s", "1 h 01 min"]

@@ -1,0 +1,115 @@
+"""Run by a Blender: import, projection, playback and FBX against the numbers of numpy.
+
+    blender -b --python-exit-code 3 -P tests/blender/check_scene.py -- WORK_FOLDER
+
+Prints one line `name value` a figure; the test beside it reads them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "headless"), str(ROOT / "tests")]
+
+import bootstrap  # noqa: E402
+
+bootstrap.load_package()
+
+import bpy  # noqa: E402
+import numpy as np  # noqa: E402
+from layfigure.addon.scene.axes import to_blender  # noqa: E402
+from layfigure.addon.scene.export_fbx import PRESETS, export_fbx  # noqa: E402
+from layfigure.addon.scene.import_result import import_result  # noqa: E402
+from layfigure.addon.scene.stage import evaluated_vertices  # noqa: E402
+from make_result import make_result, posed_vertices  # noqa: E402
+
+FRAMES = 24
+TEN = (0, 2, 5, 7, 10, 13, 16, 19, 21, 23)
+
+
+def tell(name: str, value: float) -> None:
+    """Print one figure."""
+    print(f"figure {name} {value:.6f}", flush=True)
+
+
+def farthest(thing: bpy.types.Object, expected: np.ndarray) -> float:
+    """Millimetres between the evaluated vertices of `thing` and `expected` (V, 3), engine axes."""
+    found = evaluated_vertices(thing, bpy.context.evaluated_depsgraph_get())
+    return float(np.abs(found - to_blender(expected)).max() * 1000)
+
+
+def check_import(folder: Path) -> None:
+    """Vertices and projection of an imported clip; then import and playback of a long one."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    body, motion, camera = make_result(folder / "walk", FRAMES, moving=True)
+    imported = import_result(bpy.context, folder / "walk")
+    mesh, scene = imported.people[0].mesh, bpy.context.scene
+    worst, worst_px = 0.0, 0.0
+    for frame in TEN:
+        scene.frame_set(frame + 1)
+        expected = posed_vertices(body, motion, frame)
+        worst = max(worst, farthest(mesh, expected))
+        seen = camera.world_to_camera[frame]
+        pixels = camera.project(expected @ seen[:, :3].T + seen[:, 3])
+        worst_px = max(worst_px, float(np.abs(project(imported.camera, expected) - pixels).max()))
+    tell("import_mm", worst)
+    tell("projection_px", worst_px)
+
+    make_result(folder / "long", 1000)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    start = time.perf_counter()
+    imported = import_result(bpy.context, folder / "long")
+    tell("import_1000_s", time.perf_counter() - start)
+    start = time.perf_counter()
+    for frame in range(1, 101):
+        bpy.context.scene.frame_set(frame)
+        graph = bpy.context.evaluated_depsgraph_get()
+        len(imported.people[0].mesh.evaluated_get(graph).data.vertices)
+    tell("playback_fps", 100 / (time.perf_counter() - start))
+
+
+def project(camera: bpy.types.Object, points: np.ndarray) -> np.ndarray:
+    """(V, 2) pixels of `points` (V, 3), engine axes, through Blender's own camera matrix."""
+    graph, render = bpy.context.evaluated_depsgraph_get(), bpy.context.scene.render
+    size = {"x": render.resolution_x, "y": render.resolution_y}
+    aspect = {"scale_x": render.pixel_aspect_x, "scale_y": render.pixel_aspect_y}
+    thing = camera.evaluated_get(graph)
+    view = np.array(thing.calc_matrix_camera(graph, **size, **aspect), np.float64)
+    view = view @ np.linalg.inv(np.array(thing.matrix_world, np.float64))
+    clip = np.column_stack([to_blender(points), np.ones(len(points))]) @ view.T
+    place = clip[:, :2] / clip[:, 3:]
+    return (place * (1, -1) + 1) / 2 * (size["x"], size["y"])
+
+
+def check_fbx(folder: Path, preset: str) -> None:
+    """Export, read into a fresh scene, compare ten frames."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    body, motion, _ = make_result(folder / "walk", FRAMES)
+    imported = import_result(bpy.context, folder / "walk")
+    path = folder / f"{preset}.fbx"
+    export_fbx(bpy.context, [imported.people[0].armature], path, preset)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.fbx(filepath=str(path))
+    mesh = next(thing for thing in bpy.data.objects if thing.type == "MESH")
+    first = PRESETS[preset].first_frame
+    first = 1 if first is None else first
+    worst = 0.0
+    for frame in TEN:
+        bpy.context.scene.frame_set(frame + first + 1)  # the importer shifts by one
+        worst = max(worst, farthest(mesh, posed_vertices(body, motion, frame)))
+    tell(f"fbx_{preset}_mm", worst)
+
+
+def main() -> None:
+    """All checks in the folder named after `--`."""
+    folder = Path(bootstrap.arguments()[0])
+    check_import(folder)
+    for preset in PRESETS:
+        check_fbx(folder, preset)
+
+
+if __name__ == "__main__":
+    bootstrap.run(main)
