@@ -1,4 +1,4 @@
-"""Layfigure: videos, photographs and scans to animated characters. Package and Blender extension."""
+"""Layfigure: videos, photographs and scans to animated characters. Package and extension."""
 
 __version__ = "0.1.0"
 

@@ -1,1 +1,1 @@
-"""Blender's side of Layfigure. Everything in here may import bpy and nothing in here imports torch."""
+"""Blender's side of Layfigure: everything in here may import bpy, nothing imports torch."""

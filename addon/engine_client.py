@@ -1,7 +1,8 @@
-"""The engine process and the JSON lines to and from it. No bpy in here, so it runs in plain Python."""
+"""The engine process and the JSON lines to and from it. No bpy in here: plain Python."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -91,7 +92,7 @@ class EngineClient:
             except ValueError:  # a stray print of a library: worth keeping, not worth failing
                 self._inbox.put({"type": "log", "message": line.decode(errors="replace").strip()})
 
-    def send(self, kind: str, **fields: Any) -> bool:
+    def send(self, kind: str, /, **fields: Any) -> bool:
         """Send one message. False when the engine is gone."""
         if self._process is None or self._process.stdin is None or self._process.stdin.closed:
             return False
@@ -159,10 +160,8 @@ class EngineClient:
 
     def _close(self, reading: bool = True) -> None:
         assert self._process is not None and self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # closing flushes, and nobody reads any more
             self._process.stdin.close()
-        except BrokenPipeError:  # closing flushes, and nobody reads any more
-            pass
         if reading and self._reader is not None:
             self._reader.join(timeout=1)
             if not self._reader.is_alive() and self._process.stdout is not None:

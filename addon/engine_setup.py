@@ -62,14 +62,27 @@ def environment_python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def install_commands(base_python: str, folder: Path) -> list[list[str]]:
+    """The commands that make the engine's environment in `folder` from the Python `base_python`."""
+    pip = [str(environment_python(folder)), "-m", "pip", "install", "--disable-pip-version-check"]
+    return [
+        [base_python, "-c", _ASK_VERSION],
+        [base_python, "-m", "venv", "--clear", str(folder)],
+        [*pip, "--progress-bar", "off", "-r", str(REQUIREMENTS)],
+    ]
+
+
 def report_lines(text: str) -> list[tuple[str, str]]:
     """What `doctor --json` printed as (state, line), state one of ok, warning, error."""
     start, end = text.find("{"), text.rfind("}")
     try:
         report = json.loads(text[start : end + 1])
         return [
-            (str(check["state"]), f"{check['name']}: {check['detail']}")
-            for check in report["checks"]
+            (
+                "ok" if found["ok"] else "error" if found["needed"] else "warning",
+                f"{found['name']}: {found['detail']}",
+            )
+            for found in report["findings"]
         ]
     except (ValueError, KeyError, TypeError):
         return []
@@ -79,3 +92,12 @@ def device() -> str:
     """What the user wants the engine to compute on."""
     chosen = preferences()
     return chosen.device if chosen else "auto"
+
+
+# mediapipe, which finds the keypoints, has no wheels for later ones
+_ASK_VERSION = (
+    "import sys; v = sys.version_info; "
+    "ok = (3, 11) <= v[:2] <= (3, 12); "
+    "print('Python', sys.version.split()[0]); "
+    "sys.exit(None if ok else 'Python %d.%d does not do: name 3.11 or 3.12.' % v[:2])"
+)

@@ -72,15 +72,10 @@ class Session:
         if self.install is not None and self.install.status == "running":
             raise InputError("The engine is being installed already.", "Wait or cancel.")
         folder = setup.user_folder() / setup.ENVIRONMENT
-        python = str(setup.environment_python(folder))
-        pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-        commands = [
-            [base_python, "-c", _ASK_VERSION],
-            [base_python, "-m", "venv", "--clear", str(folder)],
-            [*pip, "--progress-bar", "off", "-r", str(setup.REQUIREMENTS)],
-        ]
         self._install_folder = folder
-        self.install = Task("install", commands, clean_environment()).start()
+        self.install = Task(
+            "install", setup.install_commands(base_python, folder), clean_environment()
+        ).start()
         self._follow(self.install)
         return self.install
 
@@ -214,13 +209,5 @@ def _check_lines(task: Task) -> list[tuple[str, str]]:
         return [("error", f"The engine cannot run: {task.error}")]
     return lines or [("error", "The engine gave no report.")]
 
-
-# mediapipe, which finds the keypoints, has no wheels for later ones
-_ASK_VERSION = (
-    "import sys; v = sys.version_info; "
-    "ok = (3, 11) <= v[:2] <= (3, 12); "
-    "print('Python', sys.version.split()[0]); "
-    "sys.exit(None if ok else 'Python %d.%d does not do: name 3.11 or 3.12.' % v[:2])"
-)
 
 session = Session()

@@ -2,8 +2,8 @@
 
     python benchmarks/fit_accuracy.py --data DIR [--clip NAME ...] [--json FILE]
 
-DIR holds clips/clip_*.npz (detections, truth) and body/body.npz (the truth's body). For every person of
-every clip, in millimetres over the 22 body joints: PA-MPJPE (aligned a frame by a similarity),
+DIR holds clips/clip_*.npz (detections, truth) and body/body.npz (the truth's body). For every
+person of every clip, in millimetres over the 22 body joints: PA-MPJPE (aligned frame by frame),
 the same over joints inside the picture, root-aligned MPJPE, mean distance of the T-pose surfaces,
 acceleration error with its ratio to predicting none, foot skate against the truth's; reprojection
 in per cent of the person's size; CPU seconds a frame (all threads), without the import of torch.
@@ -83,9 +83,7 @@ def score_track(
         if m.sum() >= 4
     ]
     rooted = (joints - joints[:, :1]) - (truth - truth[:, :1])
-    facing = [
-        _heading(p) @ _heading(q) for p, q in zip(joints, truth, strict=True)
-    ]
+    facing = [_heading(p) @ _heading(q) for p, q in zip(joints, truth, strict=True)]
     row = {
         "frames": len(ids),
         "pa_mpjpe": 1000 * error.mean(),
@@ -117,9 +115,7 @@ def _reprojection(track: Track, body: BodyData, data: dict, focal: float) -> flo
     return 100 * reprojection_error(body, track, focal, int(data["width"]), int(data["height"]))
 
 
-def _skate(
-    joints: np.ndarray, truth: np.ndarray, data: dict, person: int, ids: np.ndarray
-) -> dict:
+def _skate(joints: np.ndarray, truth: np.ndarray, data: dict, person: int, ids: np.ndarray) -> dict:
     """Speed of feet that the truth says stand, mm a frame, ours and the truth's."""
     feet = [7, 8, 10, 11]
     world = data["joints"][person][ids][:, feet].astype(float)
@@ -134,7 +130,7 @@ def _skate(
 
 
 def match(fit: ClipFit, data: dict, body: BodyData) -> list[tuple[int, int]]:
-    """(track, true person) pairs: by distance in the picture, or by frame for unrelated pictures."""
+    """(track, true person) pairs, by distance in the picture."""
     people = len(data["joints"])
     if people == 1:
         return [(k, 0) for k in range(len(fit.tracks))]
@@ -167,7 +163,9 @@ def score_clip(path: Path, body: BodyData, truth_body: dict) -> list[dict]:
         )
     if independent:
         means = {k: float(np.mean([r[k] for r in rows])) for k in rows[0] if k != "clip"}
-        rows = [{**means, "clip": name, "frames": len(rows), "flipped": sum(r["flipped"] for r in rows)}]
+        rows = [
+            {**means, "clip": name, "frames": len(rows), "flipped": sum(r["flipped"] for r in rows)}
+        ]
     return rows
 
 
@@ -200,7 +198,9 @@ def main() -> None:
     tracks = [r for r in rows if r["clip"] != "stills"]
     if tracks:
         mean = {k: float(np.mean([r[k] for r in tracks if k in r])) for k in COLUMNS[3:]}
-        rows.append({"clip": "MEAN", "person": "", "frames": sum(r["frames"] for r in tracks)} | mean)
+        rows.append(
+            {"clip": "MEAN", "person": "", "frames": sum(r["frames"] for r in tracks)} | mean
+        )
     print_table(rows)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1) + "\n")

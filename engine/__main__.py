@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; `serve` keeps stdout for its protocol before anything else is imported."""
+    """Run the command line; `serve` claims stdout before anything else is imported."""
     if sys.argv[1:2] == ["serve"]:
         from .serve import main as serve
 

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
 from .formats.errors import Cancelled, InputError
 from .progress import Progress
@@ -67,7 +68,9 @@ def detect(
 
 @app.command()
 def fit(
-    source: Annotated[Path, typer.Argument(help="A video, pictures, or a folder of OpenPose JSON.")],
+    source: Annotated[
+        Path, typer.Argument(help="A video, pictures, or a folder of OpenPose JSON.")
+    ],
     output: Out,
     body: Annotated[str, typer.Option(help="layfigure, or a body model file.")] = "layfigure",
     people: People = None,
@@ -147,7 +150,9 @@ def _our_fault(error: Exception) -> str:
         "w", prefix="layfigure-", suffix=".log", delete=False, encoding="utf-8"
     ) as log:
         traceback.print_exc(file=log)
-    return f"layfigure: an error of ours, {type(error).__name__}: {error}. The trace is in {log.name}."
+    return (
+        f"layfigure: an error of ours, {type(error).__name__}: {error}. The trace is in {log.name}."
+    )
 
 
 def main() -> None:

@@ -55,7 +55,9 @@ def examine() -> list[Finding]:
     for package, module, use, needed in _PACKAGES:
         findings.append(_package(package, module, use, needed))
     there = devices()
-    findings.append(Finding("Devices", bool(there), True, ", ".join(there) or "none: torch is missing"))
+    findings.append(
+        Finding("Devices", bool(there), True, ", ".join(there) or "none: torch is missing")
+    )
     findings.append(_body())
     return findings
 

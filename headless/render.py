@@ -9,11 +9,7 @@ Exit code 2 with one sentence on stderr when the input is wrong; nothing half-wr
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +21,7 @@ bootstrap.load_package()
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from layfigure.addon import compat  # noqa: E402
 from layfigure.addon.scene import stage  # noqa: E402
 from layfigure.addon.scene.export_fbx import PRESETS, export_fbx  # noqa: E402
@@ -33,8 +30,10 @@ from layfigure.addon.scene.import_result import (  # noqa: E402
     ImportOptions,
     import_result,
 )
+from layfigure.addon.scene.whole_file import whole_file  # noqa: E402
 from layfigure.engine.formats.errors import InputError  # noqa: E402
 
+_ENDINGS = {"output": ".mp4", "still": ".png", "fbx": ".fbx", "blend": ".blend"}
 _BOX_FRAMES = 24  # the turntable looks at this many poses to find room for all
 
 
@@ -62,6 +61,10 @@ def parse() -> argparse.Namespace:
     options = parser.parse_args(bootstrap.arguments())
     if not any((options.output, options.still, options.fbx, options.blend)):
         parser.error("nothing to do: give --output, --still, --fbx or --blend")
+    for name, ending in _ENDINGS.items():
+        path = getattr(options, name)
+        if path and path.suffix.lower() != ending:
+            parser.error(f"--{name}: '{path}' does not end in {ending}")
     return options
 
 
@@ -91,16 +94,19 @@ def main() -> None:
         export_fbx(bpy.context, armatures, options.fbx, options.fbx_preset)
         print(f"Wrote {options.fbx}", flush=True)
     if options.blend:
-        with_temporary(
-            options.blend,
-            lambda path: bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True),
-        )
+        with whole_file(options.blend) as place:
+            bpy.ops.wm.save_as_mainfile(filepath=str(place), copy=True, compress=True)
+        print(f"Wrote {options.blend}", flush=True)
     if options.output or options.still:
         set_stage(imported, options)
     if options.still:
-        with_temporary(options.still, lambda path: render_still(path, options.still_frame))
+        with whole_file(options.still) as place:
+            render_still(place, options.still_frame)
+        print(f"Wrote {options.still}", flush=True)
     if options.output:
-        with_temporary(options.output, render_film)
+        with whole_file(options.output) as place:
+            render_film(place)
+        print(f"Wrote {options.output}", flush=True)
 
 
 def set_stage(imported: ImportedResult, options: argparse.Namespace) -> None:
@@ -151,6 +157,8 @@ def render_still(path: Path, frame: int | None) -> None:
     compat.set_still_output(scene.render)
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
+    if path.read_bytes()[-8:-4] != b"IEND":  # Blender does not tell of a full disk
+        raise OSError("the picture is cut off; is the disk full?")
 
 
 def render_film(path: Path) -> None:
@@ -168,29 +176,9 @@ def render_film(path: Path) -> None:
         bpy.ops.render.render(animation=True)
     finally:
         bpy.app.handlers.render_write.remove(tell)
+    if bpy.data.images.load(str(path)).frame_duration != total:
+        raise OSError("the film is cut off; is the disk full?")
 
-
-def with_temporary(path: Path, make: Callable[[Path], object]) -> None:
-    """Let `make` write a file of the same name in a temporary folder, then move it to `path`."""
-    path = path.absolute()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".layfigure."))
-    except OSError as error:
-        raise InputError(f"{path}: it cannot be written ({error.strerror}).", _WHERE) from error
-    try:
-        make(folder / path.name)
-        if not (folder / path.name).is_file() or not (folder / path.name).stat().st_size:
-            raise InputError(f"{path}: Blender wrote nothing.", "Is its name's ending right?")
-        os.replace(folder / path.name, path)
-        print(f"Wrote {path}", flush=True)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: it cannot be written ({error}).", _WHERE) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-_WHERE = "Choose another place, or free some disk space."
 
 if __name__ == "__main__":
     bootstrap.run(main)

@@ -12,7 +12,7 @@ from .base import LayfigureOperator
 
 
 def characters(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The armatures that the user means: the selected ones, those of selected meshes, the only one."""
+    """The armatures that the user means: selected, of selected meshes, or the only one."""
     found: list[bpy.types.Object] = []
     for thing in context.selected_objects:
         armature = thing if thing.type == "ARMATURE" else thing.find_armature()

@@ -36,8 +36,12 @@ def draw_text(
 
 
 def shorten(text: str, width: int) -> str:
-    """The end of a path, which tells more than its beginning."""
-    return text if len(text) <= width else "…" + text[-(width - 1) :]
+    """The end of a path, which tells more than its beginning, cut between its folders."""
+    if len(text) <= width:
+        return text
+    end = text[-(width - 1) :]
+    cut = max(end.find("/"), end.find("\\"), 0)
+    return "…" + end[cut if cut < len(end) // 2 else 0 :]
 
 
 def duration(seconds: float) -> str:

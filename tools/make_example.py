@@ -144,9 +144,7 @@ def _ground(
     return trans, places + trans[:, None]
 
 
-def forward(
-    body: BodyData, joints: np.ndarray, poses: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def forward(body: BodyData, joints: np.ndarray, poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Joint places (T, J, 3) and turns (T, J, 3, 3) of `poses` (T, J, 3) axis-angle."""
     w, x, y, z = np.moveaxis(axis_angle_to_quaternion(poses), -1, 0)
     local = np.stack(

@@ -50,7 +50,7 @@ def continuous(quaternions: np.ndarray) -> np.ndarray:
 
 
 def camera_poses(world_to_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(T, 3, 4) engine world -> OpenCV camera, to Blender's (T, 3) places and (T, 4) quaternions."""
+    """(T, 3, 4) engine world to camera, as (T, 3) places and (T, 4) quaternions in Blender."""
     rotation = np.asarray(world_to_camera[:, :, :3], np.float64)
     backwards = rotation.transpose(0, 2, 1)
     places = -np.einsum("tij,tj->ti", backwards, world_to_camera[:, :, 3])

@@ -20,7 +20,18 @@ REGIONS: dict[str, tuple[tuple[float, float, float], float]] = {
     "lips": ((0.42, 0.14, 0.12), 0.4),
 }
 _NAMES = list(REGIONS)
-_NEEDED = ("left_ankle", "left_knee", "left_elbow", "left_eye", "right_eye", "neck", "head", "jaw")
+_NEEDED = (
+    "pelvis",
+    "spine1",
+    "left_ankle",
+    "left_knee",
+    "left_elbow",
+    "left_eye",
+    "right_eye",
+    "neck",
+    "head",
+    "jaw",
+)
 
 
 def dress(thing: bpy.types.Object, body: BodyData, prefix: str) -> None:
@@ -53,7 +64,10 @@ def face_regions(body: BodyData) -> np.ndarray:
     sleeve = x < 0.35 * x[of("shoulder")].min() + 0.65 * abs(joints["left_elbow"][0])
     collar = joints["neck"][1] - 0.02
     regions[upper & sleeve & ((y < collar) | (x > 0.09))] = _NAMES.index("shirt")
-    regions[of("pelvis", "hip", "knee")] = _NAMES.index("trousers")
+    regions[of("hip", "knee")] = _NAMES.index("trousers")
+    belt = 0.4 * joints["pelvis"][1] + 0.6 * joints["spine1"][1]
+    for above, garment in ((True, "shirt"), (False, "trousers")):
+        regions[of("pelvis", "spine1") & ((y > belt) == above)] = _NAMES.index(garment)
     regions[of("foot", "ankle")] = _NAMES.index("shoes")
     cuff = joints["left_ankle"][1] + 0.07
     regions[of("knee", "ankle") & (y > cuff)] = _NAMES.index("trousers")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from ...engine.formats.errors import InputError
 from ...engine.formats.skeleton import MIXAMO_NAMES, UNREAL_NAMES
 from .. import compat
 from .mesh import SHAPE_PREFIX
+from .whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -50,26 +49,14 @@ def export_fbx(
     animation. Nothing of the open file changes. Raises InputError when there is nothing to write or
     the place cannot be written; then no file is left behind.
     """
-    path = Path(path).absolute()
     armatures = [thing for thing in armatures if thing.type == "ARMATURE"]
     if not armatures:
         raise InputError("No armature to export.", "Select an imported character.")
     if context.mode != "OBJECT":
         raise InputError("FBX export needs object mode.", "Leave the edit or pose mode first.")
     _need_exporter()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".layfigure."))
-    except OSError as error:
-        raise InputError(f"{path}: it cannot be written ({error.strerror}).", _WHERE) from error
-    try:
-        with _staged(context, armatures, PRESETS[preset]) as scene:
-            _write(context, scene, folder / path.name, PRESETS[preset])
-        os.replace(folder / path.name, path)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: it cannot be written ({error}).", _WHERE) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with whole_file(path) as place, _staged(context, armatures, PRESETS[preset]) as scene:
+        _write(context, scene, place, PRESETS[preset])
 
 
 def skinned_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
@@ -94,9 +81,7 @@ def _need_exporter() -> None:
         )
 
 
-def _write(
-    context: bpy.types.Context, scene: bpy.types.Scene, path: Path, preset: Preset
-) -> None:
+def _write(context: bpy.types.Context, scene: bpy.types.Scene, path: Path, preset: Preset) -> None:
     with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
         bpy.ops.export_scene.fbx(
             filepath=str(path),
@@ -226,6 +211,3 @@ def _read(block: bpy.types.ShapeKey) -> np.ndarray:
     points = np.empty(len(block.points) * 3, np.float32)
     block.points.foreach_get("co", points)
     return points.reshape(-1, 3)
-
-
-_WHERE = "Choose another place, or free some disk space."

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ...engine.formats.body_file import BodyData, load_body
-from ...engine.formats.camera import load_camera
+from ...engine.formats.camera import Camera, load_camera
 from ...engine.formats.errors import InputError
 from ...engine.formats.motion import Motion, load_motion
 from ...engine.formats.result import PersonFiles, Result, read_result
@@ -100,7 +100,7 @@ def import_result(
         frames = _blender_frames(camera.frame_ids, result, options)
         imported.camera = build_camera(scene, f"{name} camera", camera, frames, collection)
         if options.with_footage:
-            _add_footage(imported, result, options)
+            _add_footage(imported, result, camera, options)
     if body.posedirs is not None and not options.use_cache:
         imported.warnings.append(
             "This body has pose correctives, which an armature cannot show: joints may differ "
@@ -176,14 +176,23 @@ def _play_cache(mesh: bpy.types.Object, armature: bpy.types.Object, person: _Per
     cache = mesh.modifiers.new("Cache", "MESH_CACHE")
     cache.cache_format, cache.filepath = "PC2", str(person.files.pc2)
     cache.frame_start = float(person.frames[0])
-    cache.forward_axis, cache.up_axis = "NEG_Z", "POS_Y"
+    # the modifier's axes say where Blender's go in the file, not where the file's go in Blender
+    cache.forward_axis, cache.up_axis = "POS_Z", "NEG_Y"
 
 
-def _add_footage(imported: ImportedResult, result: Result, options: ImportOptions) -> None:
+def _add_footage(
+    imported: ImportedResult, result: Result, camera: Camera, options: ImportOptions
+) -> None:
     if not result.footage:
         return
-    imported.footage = load_footage(result.footage, options.start_frame, result.frame_start)
-    if imported.footage is None:
+    footage = load_footage(result.footage, options.start_frame, result.frame_start)
+    if footage is None:
         imported.warnings.append(f"{result.footage}: the footage is not there or not readable.")
+    elif (
+        tuple(footage.image.size) == (camera.height, camera.width) != (camera.width, camera.height)
+    ):
+        # telephones film sideways and say so in the file; Blender 4.3 does not listen
+        imported.warnings.append(f"{result.footage}: this Blender cannot turn the film upright.")
     else:
-        put_behind(imported.camera, imported.footage)
+        imported.footage = footage
+        put_behind(imported.camera, footage)

@@ -122,9 +122,7 @@ def evaluated_vertices(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> n
     return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def build_turntable(
-    scene: bpy.types.Scene, low: np.ndarray, high: np.ndarray
-) -> bpy.types.Object:
+def build_turntable(scene: bpy.types.Scene, low: np.ndarray, high: np.ndarray) -> bpy.types.Object:
     """A camera that goes once around the box `low`..`high` in the scene's frame range."""
     data = bpy.data.cameras.new("turntable")
     camera = bpy.data.objects.new("turntable", data)

@@ -20,6 +20,14 @@ from .skinning import Chain, skin
 class _Posable(nn.Module):
     """What the two paths share: a set of rest points that is shaped, corrected and skinned."""
 
+    rest: Tensor  # (P, 3)
+    shape_blend: Tensor  # (P, 3, B)
+    expression_blend: Tensor  # (P, 3, E)
+    pose_blend: Tensor  # (P, 3, 9 (J - 1)), only where the body has pose correctives
+    weights: Tensor  # (P, J)
+    joint_rest: Tensor  # (J, 3)
+    joint_blend: Tensor  # (J, 3, B + E)
+
     def __init__(self, data: BodyData, points: np.ndarray, dtype: torch.dtype) -> None:
         super().__init__()
         self.data = data
@@ -92,6 +100,11 @@ class Body(_Posable):
 
 class KeypointBody(_Posable):
     """Only the vertices that keypoints lie on: a few hundred times cheaper than the mesh."""
+
+    corner: Tensor  # (K, 3) rows among the points
+    joint: Tensor  # (K,)
+    surface: Tensor  # (K,) whether a point of the surface
+    bary: Tensor  # (K, 3)
 
     def __init__(
         self,

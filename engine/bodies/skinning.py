@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +12,10 @@ from torch import Tensor, nn
 class Chain(nn.Module):
     """A skeleton's tree. Joints of one depth turn together: some ten steps, not fifty-five."""
 
-    def __init__(self, parents: Sequence[int]) -> None:
+    back: Tensor  # (J,) place of each joint in the order of levels
+    parent_of: Tensor  # (J,) parents, the root its own
+
+    def __init__(self, parents: Sequence[int] | np.ndarray) -> None:
         super().__init__()
         self.parents = tuple(int(p) for p in parents)
         depth: list[int] = []
@@ -20,7 +24,7 @@ class Chain(nn.Module):
         order = sorted(range(len(depth)), key=lambda j: depth[j])
         place = {joint: position for position, joint in enumerate(order)}
         levels = [[j for j in order if depth[j] == d] for d in range(1, max(depth) + 1)]
-        # `_up`: where a level's parents stand in the previous level.
+        # up_d: where the parents of a level's joints stand in the level before.
         starts = [0, 1]
         for level in levels:
             starts.append(starts[-1] + len(level))

@@ -75,11 +75,11 @@ class _Dtype(_State):
         """The dtype of numbers or text; None for Python objects."""
         code = str(self.args[0]).lstrip("<>=|")
         order = self.state[1] if self.state else "="
-        if code[0] in "O":
+        if code[0] == "O":
             return None
         if code[0] not in _NUMBERS + "SU":
             raise _Refused(f"a numpy array of type {code}")
-        return np.dtype(code).newbyteorder(order if order in ("<", ">") else "=")
+        return np.dtype(f"{order}{code}" if order in ("<", ">") else code)
 
 
 class _Scalar(_State):
@@ -197,7 +197,8 @@ def _decode(data: Any, dtype: _Dtype, shape: Any, order: str) -> Any:
         return _plain(data)
     raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
     shape = tuple(int(n) for n in shape)
-    return np.frombuffer(raw, dtype=real).reshape(shape, order=order).astype(real.newbyteorder("="))
+    numbers = np.frombuffer(raw, dtype=real).astype(real.newbyteorder("="))
+    return numbers.reshape(shape[::-1]).T if order == "F" else numbers.reshape(shape)
 
 
 def _dense(value: _State) -> np.ndarray:

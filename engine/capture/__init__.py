@@ -1,0 +1,1 @@
+"""Pixels to evidence: frames, keypoints, who is who, and the overlay that shows the fit."""

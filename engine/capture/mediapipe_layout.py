@@ -58,7 +58,7 @@ def to_points(results: object, width: int, height: int) -> np.ndarray:
         points[FACE, :2] = face[FACE_MARKS, :2]
         points[FACE, 2] = face_confidence(points[FACE], points[BODY])
     inside = (points[:, :2] >= 0).all(1) & (points[:, 0] < width) & (points[:, 1] < height)
-    points[~inside] = 0
+    points[~inside | (points[:, 2] <= 0)] = 0
     return points
 
 
@@ -81,14 +81,15 @@ def body_confidence(visibility: np.ndarray) -> np.ndarray:
 def hand_confidence(hand: np.ndarray, body: np.ndarray, wrist: str) -> float:
     """Confidence of all points of a hand (21, 3) on the arm that ends in BODY_25's `wrist`."""
     arm = body[BODY_25.index(wrist)]
-    off = np.linalg.norm(hand[0, :2] - arm[:2]) / _size(body)
+    off = float(np.linalg.norm(hand[0, :2] - arm[:2])) / _size(body)
     return _HAND_CONFIDENCE * float(arm[2]) / _CONFIDENCE[-1] * _fade(off, _HAND_OFF)
 
 
 def face_confidence(face: np.ndarray, body: np.ndarray) -> float:
     """Confidence of all points of a face (70, 3) on a body (25, 3)."""
     tip, nose = face[30, :2], body[BODY_25.index("Nose"), :2]
-    return _FACE_CONFIDENCE * _fade(np.linalg.norm(tip - nose) / _size(body), _FACE_OFF)
+    off = float(np.linalg.norm(tip - nose)) / _size(body)
+    return _FACE_CONFIDENCE * _fade(off, _FACE_OFF)
 
 
 def _fade(value: float, limits: tuple[float, float]) -> float:

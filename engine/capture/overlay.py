@@ -40,7 +40,7 @@ class BodyPainter:
         self._of_vertex = csr_matrix((np.ones(len(corner)), (faces.ravel(), corner)), shape)
 
     def paint(self, picture: np.ndarray, people: Sequence[np.ndarray]) -> np.ndarray:
-        """A copy of `picture` (H, W, 3) uint8 with people, vertices (V, 3) in camera space, over it.
+        """A copy of `picture` (H, W, 3) uint8 with people over it: vertices (V, 3), camera space.
 
         Person i has colour i; bodies with a vertex that is not finite are left out.
         """
@@ -119,7 +119,7 @@ def write_overlay(
     should_cancel: Callable[[], bool] | None = None,
     frame_count: int | None = None,
 ) -> int:
-    """Write an H.264 film of the fit over `footage` (dark grey without one) and say how many frames.
+    """Write an H.264 film of the fit over `footage`, or over dark grey; give its frame count.
 
     `vertices_per_person(frame)` gives a list of (V, 3) in camera space, metres; person i has colour
     i in every frame, and one who is absent has NaN vertices (or comes last and is left out).

@@ -131,7 +131,7 @@ class VideoFootage(Footage):
         with self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            held, start, due = None, None, 0
+            held, start, due = np.empty(0), None, 0  # the first frame's slot is 0
             for frame in self._decode(container):
                 if start is None:
                     start = frame.time or 0.0

@@ -1,8 +1,8 @@
-"""Solve the normal equations of a clip: frames coupled to their two neighbours, plus shared unknowns.
+"""Solve the normal equations of a clip: frames coupled to two neighbours, plus shared unknowns.
 
-The matrix is block-pentadiagonal in the frames. Two frames make one super-block, which turns it into
-a block-tridiagonal one; that is factored by block Cholesky in a single sweep, for a batch of clips at
-once. The shared unknowns (shape, focal length) are eliminated by their Schur complement.
+The matrix is block-pentadiagonal in the frames. Two frames make one super-block, which turns it
+into a block-tridiagonal one; that is factored by block Cholesky in a single sweep, for a batch of
+clips at once. The shared unknowns (shape, focal length) are eliminated by their Schur complement.
 """
 
 from __future__ import annotations

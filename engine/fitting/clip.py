@@ -32,7 +32,7 @@ GUESSED_FOCAL = 0.8
 KNOWN_FOCAL, GUESSED = 20.0, 4.0  # 1 / spread of the log focal length when it is given, when not
 # Temporal weights at 30 frames a second, see Weights.
 SMOOTH = {"turn": 60.0, "move": 600.0, "bend": 40.0, "bend_speed": 0.5}
-STAND = 200.0
+STAND, QUICK = 400.0, 6.0
 
 
 @dataclass
@@ -175,9 +175,7 @@ def _body_problem(
     )
 
 
-def _start(
-    problem: Problem, known: Tensor, fps: float, options: FitOptions, tick: Tick
-) -> State:
+def _start(problem: Problem, known: Tensor, fps: float, options: FitOptions, tick: Tick) -> State:
     """Initial state of the clip from independent fits of some frames (all of a still)."""
     evidence, frames = problem.evidence, problem.evidence.size.shape[1]
     stride = 1 if frames < 12 else max(1, round((fps or 30.0) / 10.0))
@@ -239,7 +237,8 @@ def _whole_clip(
     if not bool((standing > 0).any()):
         return state, standing
     problem = replace(problem, evidence=replace(problem.evidence, standing=standing))
-    state, _ = minimise(problem.with_weights(stand=STAND * smooth), state, 10, 3e-4, work)
+    problem = problem.with_weights(stand=STAND * smooth, quick=QUICK)
+    state, _ = minimise(problem, state, 12, 3e-4, work)
     return state, standing
 
 

@@ -65,7 +65,11 @@ def _median(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def measure(
-    clip: np.ndarray, points: tuple[int, ...], centre: np.ndarray, size: np.ndarray, like: torch.Tensor
+    clip: np.ndarray,
+    points: tuple[int, ...],
+    centre: np.ndarray,
+    size: np.ndarray,
+    like: torch.Tensor,
 ) -> Evidence:
     """Evidence of B tracks: clip (B, T, 137, 3), centre (2,) px, size (B, T) px."""
     chosen = clip[:, :, list(points)]

@@ -1,8 +1,8 @@
 """Keypoints of a posed body with analytic derivatives, evaluated without the mesh.
 
-Each keypoint is a sum over a few joints: x_k = Σ_j G_j (u_kj + U_kj β + E_kj e) + w_kj P_j, where G_j and P_j
-are the global rotation and position of joint j. All of it is derived once from the body, so a clip
-costs a few hundred multiply-adds a keypoint instead of a mesh.
+Each keypoint is a sum over a few joints: x_k = Σ_j G_j (u_kj + U_kj β + E_kj e) + w_kj P_j, where
+G_j and P_j are the global rotation and position of joint j. All of it is derived once from the
+body, so a clip costs a few hundred multiply-adds a keypoint instead of a mesh.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Kinematics:
         return blocks
 
     def _axes(self, turns: Tensor, pose: Tensor) -> Tensor:
-        """d(world rotation vector)/d(parameter): the left Jacobian of SO(3), turned to the world."""
+        """d(world rotation vector)/d(parameter): the left Jacobian of SO(3), in the world."""
         parents = [self.parents[j] for j in self.free.joints]
         axes = turns[:, parents] @ left_jacobian(pose[:, list(self.free.joints)])
         if self.free.root:
@@ -191,7 +191,7 @@ def _levels(parents: list[int]) -> list[tuple[list[int], list[int]]]:
 def _entries(
     body: BodyData, points: Sequence[int], joints: np.ndarray, joints_betas: np.ndarray
 ) -> list[tuple]:
-    """(keypoint, joint, weight, u (3,), U (3, B), E (3, X)) for every joint that moves a keypoint."""
+    """(keypoint, joint, weight, u (3,), U (3, B), E (3, X)), one for each joint of a keypoint."""
     entries = []
     nothing = np.zeros((3, body.shapedirs.shape[2])), np.zeros((3, body.exprdirs.shape[2]))
     for row, point in enumerate(points):

@@ -1,8 +1,8 @@
 """What poses people take: a mean, a spread and limits for each joint, our own and free to ship.
 
-Angles are axis-angle components in the parent's T-pose frame (x to the body's left, y up, z forward), written for the
-left side and mirrored. They are rounded from textbook ranges of motion (AAOS/NASA-STD-3000 tables)
-and from everyday postures: arms hang, knees and elbows bend one way.
+Angles are axis-angle components in the parent's T-pose frame (x to the body's left, y up, z
+forward), written for the left side and mirrored. They are set by hand from common knowledge of how
+far joints turn and from everyday postures: arms hang, knees and elbows bend one way.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The least-squares problem of a clip: what is free, what is measured, and its normal equations.
 
-Shapes: B clips (or hypotheses) in a batch, T frames, K keypoints, D unknowns a frame, S shared ones.
+Shapes: B clips (or hypotheses) in a batch, T frames, K keypoints, D unknowns a frame, S shared.
 Energy (Pavlakos et al., Expressive Body Capture, 2019, section 3, with our own terms): robust
 reprojection relative to the person's size, pose prior and joint limits, shape, focal length,
 acceleration, and feet that stand.
@@ -17,8 +17,6 @@ from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from .banded import System
 from .kinematics import Kinematics
 from .prior import PosePrior
-
-QUICK = 9.0  # square of an acceleration that still counts in full, in expected accelerations
 
 
 @dataclass
@@ -70,13 +68,14 @@ class Weights:
     robust: float = 4.0  # Geman-McClure scale in expected errors
     prior: float = 0.6  # pose prior, 1 = the joints of a pose are independent of each other
     limits: float = 15.0  # per radian beyond a limit
-    betas: float = 1.0
+    betas: float = 0.3  # for each frame with evidence
     focal: float = 4.0  # 1 / spread of the log focal length around its start; 0 = fixed
     expression: float = 3.0
     turn: float = 0.0  # root acceleration, 1 / (rad / frame²)
     move: float = 0.0  # root acceleration, 1 / (person's size / frame²)
     bend: float = 0.0  # joint acceleration, 1 / (rad / frame²)
     bend_speed: float = 0.0  # joint velocity, 1 / (rad / frame)
+    quick: float = 3.0  # accelerations far above this, in expected ones, count no more than it
     stand: float = 0.0  # 1 / (m / frame) of a standing point
 
 
@@ -233,9 +232,10 @@ class Problem:
         square = torch.cat(stiffness, -1)[:, None] ** 2  # (B, 1, D)
         bent = track[:, 2:] - 2 * track[:, 1:-1] + track[:, :-2]
         effort = bent.square() * square
-        # Quick moves are real: an acceleration far above its usual size counts no more than that.
-        whole = effort.unflatten(-1, (-1, 3)).sum(-1, keepdim=True) if not free.expressions else effort[..., None]
-        share = (QUICK / (QUICK + whole)).expand(*whole.shape[:-1], 3 if not free.expressions else 1).flatten(2)
+        group = 1 if free.expressions else 3  # the axes of a joint go together
+        share = effort.unflatten(-1, (-1, group)).sum(-1, keepdim=True)
+        share = weights.quick**2 / (weights.quick**2 + share)
+        share = share.expand(*share.shape[:-1], group).flatten(2)
         system.cost += (effort * share).sum((1, 2))
         square = square * share.square()
         pull = bent * square
@@ -263,19 +263,18 @@ class Problem:
 
     def _shared(self, state: State, system: System) -> None:
         weights = self.weights
-        pull = torch.cat(
-            [
-                state.betas * weights.betas**2,
-                ((state.log_focal - self.focal_start) * weights.focal**2)[:, None],
-            ],
-            1,
+        # Detector and body disagree about where a hip is in the same way in every frame, so more
+        # frames are not more evidence about the shape.
+        frames = (self.evidence.weights > 0).any(-1).sum(1).clamp_min(1)
+        shape = (weights.betas**2 * frames)[:, None].to(state.betas)
+        away = state.log_focal - self.focal_start
+        pull = torch.cat([state.betas * shape, (away * weights.focal**2)[:, None]], 1)
+        curve = torch.cat(
+            [shape.expand_as(state.betas), torch.full_like(away, weights.focal**2)[:, None]], 1
         )
-        curve = pull.new_full((pull.shape[1],), weights.betas**2)
-        curve[-1] = weights.focal**2
-        system.cost += weights.betas**2 * state.betas.square().sum(1)
-        system.cost += weights.focal**2 * (state.log_focal - self.focal_start).square()
+        system.cost += (state.betas.square() * shape).sum(1) + weights.focal**2 * away.square()
         system.shared_gradient += pull
-        system.shared += torch.diag(curve)
+        system.shared += torch.diag_embed(curve)
 
     def step(self, state: State, frames: Tensor, shared: Tensor) -> State:
         """`state` moved by (B, T, D) and (B, S)."""

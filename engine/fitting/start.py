@@ -1,11 +1,10 @@
-"""Where a fit begins: four ways to face the camera tried in every frame at once, the best path kept."""
+"""Where a fit begins: four ways to face the camera in every frame at once, the best path kept."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,7 +24,12 @@ ENOUGH = 6  # keypoints that a frame needs to start from
 _SEEDS: tuple[dict[str, tuple[float, float, float]], ...] = (
     {},
     {"shoulder": (0.0, -1.2, -0.3), "elbow": (0.0, -1.4, 0.0)},
-    {"shoulder": (0.0, 0.4, -0.8), "elbow": (0.0, -0.3, 0.0), "hip": (-1.0, 0.1, 0.1), "knee": (1.3, 0.0, 0.0)},
+    {
+        "shoulder": (0.0, 0.4, -0.8),
+        "elbow": (0.0, -0.3, 0.0),
+        "hip": (-1.0, 0.1, 0.1),
+        "knee": (1.3, 0.0, 0.0),
+    },
 )
 
 
@@ -72,9 +76,7 @@ def single_starts(problem: Problem, betas: Tensor, log_focal: Tensor, tick) -> t
     problem = replace(problem, evidence=alone, focal_start=focal, shape_free=False)
     problem = problem.with_weights(focal=0.0)
     for robust, iterations in ((20.0, 6), (6.0, 12)):
-        state, energy = minimise(
-            problem.with_weights(robust=robust), state, iterations, 1e-2, tick
-        )
+        state, energy = minimise(problem.with_weights(robust=robust), state, iterations, 1e-2, tick)
     return state, energy.view(batch, frames, hypotheses)
 
 

@@ -1,4 +1,4 @@
-"""Left and right labels that a detector exchanged, found and repaired in 2D before anything is fitted.
+"""Left and right labels that a detector exchanged, found and repaired in 2D before any fit.
 
 Four states of a frame (as is, all, legs, arms exchanged) and a Viterbi path over the clip that
 minimises the jumps of the points, saturated so that a true jump costs no more than a wrong one.

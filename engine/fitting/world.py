@@ -1,7 +1,7 @@
 """From camera space to a world that stands upright on a floor.
 
-The camera is taken as level sideways (no roll); its pitch is read off the people, who are upright on
-the whole, and the floor lies under the lowest standing feet.
+The camera is taken as level sideways (no roll); its pitch is read off the people, who are upright
+on the whole, and the floor lies under the lowest standing feet.
 """
 
 from __future__ import annotations

@@ -96,9 +96,9 @@ def load_body(path: str | os.PathLike) -> BodyData:
     fields: dict = {}
     try:
         for name in _BLENDS:
-            quantised, scale = arrays.get(f"{name}_q"), arrays.get(f"{name}_scale")
-            known = quantised is not None and scale is not None
-            fields[name] = quantised * scale.astype(np.float32) if known else None
+            fields[name] = None
+            if f"{name}_q" in arrays and f"{name}_scale" in arrays:
+                fields[name] = arrays[f"{name}_q"] * arrays[f"{name}_scale"].astype(np.float32)
         vertices, joints = len(arrays["v_template"]), len(arrays["parents"])
         fields["J_regressor"] = _from_rows("J_regressor", arrays, vertices)
         fields["weights"] = _from_rows("weights", arrays, joints)

@@ -11,20 +11,18 @@ from pathlib import Path
 
 from .errors import InputError
 
-MARK = "result.json"
-
 
 @contextmanager
-def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
+def whole_folder(path: str | os.PathLike, mark: str = "result.json") -> Iterator[Path]:
     """Yield a temporary sibling of `path` that takes its place when the block ends well.
 
     An earlier result at `path` is replaced only then. A folder that is not an earlier result (no
-    result.json in it) and is not empty is never replaced: InputError.
+    file `mark` in it) and is not empty is never replaced: InputError.
     """
     path = Path(path).absolute()
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: a file is in the way.", "Choose another output folder.")
-    if path.is_dir() and any(path.iterdir()) and not (path / MARK).is_file():
+    if path.is_dir() and any(path.iterdir()) and not (path / mark).is_file():
         raise InputError(
             f"{path}: the folder holds files that are not an earlier result.",
             "Choose a new or empty output folder.",

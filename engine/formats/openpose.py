@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +127,7 @@ def read_camera_json(path: str | os.PathLike) -> CameraFile:
     return CameraFile(width, height, fps, frames, focal)
 
 
-def _read_focal(value: object) -> float | np.ndarray | None:
+def _read_focal(value: Any) -> float | np.ndarray | None:
     if isinstance(value, list):
         focal = np.array([np.nan if x is None else float(x) for x in value], np.float64)
         return focal if np.isfinite(focal).any() else None
@@ -138,22 +139,25 @@ def write_openpose_folder(folder: str | os.PathLike, clip: KeypointClip) -> None
 
     `person_id` is the slot, so that identities survive a round trip.
     """
-    with whole_folder(folder) as place:
+    with whole_folder(folder, mark="camera.json") as place:
         place = Path(place)
         for frame, name in zip(clip.points, clip.frame_names, strict=True):
             text = json.dumps({"version": 1.3, "people": _people_json(frame)})
             (place / f"{name}{_SUFFIX}").write_text(text, encoding="utf-8")
-        focal = clip.focal
-        if isinstance(focal, np.ndarray):
-            focal = [float(f) if np.isfinite(f) else None for f in focal]
         camera = {
             "width": int(clip.width),
             "height": int(clip.height),
             "fps": float(clip.fps),
             "frames": clip.frame_count,
-            "focal": focal,
+            "focal": _focal_json(clip.focal),
         }
         (place / "camera.json").write_text(json.dumps(camera), encoding="utf-8")
+
+
+def _focal_json(focal: float | np.ndarray | None) -> float | list[float | None] | None:
+    if isinstance(focal, np.ndarray):
+        return [float(f) if np.isfinite(f) else None for f in focal]
+    return None if focal is None else float(focal)
 
 
 def _people_json(frame: np.ndarray) -> list[dict]:

@@ -1,4 +1,4 @@
-"""The result folder: what the engine makes and what Blender opens, with result.json as its index."""
+"""The result folder: what the engine makes and Blender opens, with result.json as its index."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def read_result(folder: str | os.PathLike) -> Result:
             meta=dict(index.get("meta", {})),
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise InputError(f"{folder / INDEX}: an entry is missing or wrong ({error!r}).", _COPY) from error
+        raise InputError(
+            f"{folder / INDEX}: an entry is missing or wrong ({error!r}).", _COPY
+        ) from error
 
 
 def _read_index(folder: Path) -> dict:

@@ -95,11 +95,7 @@ MIXAMO_NAMES: dict[str, str] = {
             **{"neck": "Neck", "head": "Head", "shoulder": "{s}Shoulder", "upper_arm": "{s}Arm"},
             **{"forearm": "{s}ForeArm", "hand": "{s}Hand", "thigh": "{s}UpLeg", "shin": "{s}Leg"},
             **{"foot": "{s}Foot", "toes": "{s}ToeBase", "eye": "{s}Eye"},
-            **{
-                f"{f}_0{k}": f"{{s}}Hand{f.capitalize()}{k}"
-                for f in _FINGERS
-                for k in (1, 2, 3)
-            },
+            **{f"{f}_0{k}": f"{{s}}Hand{f.capitalize()}{k}" for f in _FINGERS for k in (1, 2, 3)},
         },
         {"L": "Left", "R": "Right"},
     ).items()

@@ -111,7 +111,7 @@ def _draw(
     row, column = np.divmod(step, wide[face])
     column += box[face, 0]
     row += box[face, 1]
-    distances = []
+    distances: list[np.ndarray] = []
     for edge in range(3):
         a, b, c = planes[part, edge].T
         distance = a[face] * column + b[face] * row + c[face]

@@ -45,7 +45,7 @@ class FitParams(DetectParams):
 
 @dataclass(frozen=True)
 class Job:
-    """A name, its parameters and the function that does it: run(params, out, progress) -> folder."""
+    """Its parameters and the function that does it: run(params, out, progress) -> folder."""
 
     params: type[Params]
     run: Callable[[Params, Path, Progress], Path]

@@ -24,7 +24,13 @@ def fit(order: dict, cancelled: threading.Event) -> None:
     """Do what the source's name says."""
     job, what, out = order["id"], Path(order["params"]["source"]).stem, Path(order["out"])
     if what == "input":
-        say("error", id=job, kind="input", message="input.mp4: nobody is in it.", hint="Film someone.")
+        say(
+            "error",
+            id=job,
+            kind="input",
+            message="input.mp4: nobody is in it.",
+            hint="Film someone.",
+        )
         return
     if what == "crash":
         print("the engine is about to fall over", file=sys.stderr, flush=True)
@@ -69,5 +75,5 @@ def serve() -> None:
 if sys.argv[1] == "serve":
     serve()
 elif sys.argv[1] == "doctor":
-    checks = [{"name": "torch", "state": "ok", "detail": "2.13.0, CPU"}]
-    print(json.dumps({"checks": checks}))
+    finding = {"name": "torch", "ok": True, "needed": True, "detail": "2.13.0, CPU"}
+    print(json.dumps({"ready": True, "findings": [finding]}))

@@ -46,7 +46,9 @@ def until(jobs: JobList, condition, seconds: float = 10.0) -> None:
 
 def test_job_runs_with_progress_to_its_folder(jobs, tmp_path):
     seen = []
-    job = jobs.wait(submit(jobs, "work", tmp_path), lambda j: seen.append((j.step, j.total, j.eta_s)))
+    job = jobs.wait(
+        submit(jobs, "work", tmp_path), lambda j: seen.append((j.step, j.total, j.eta_s))
+    )
     assert job.status == DONE and job.folder == tmp_path / "work"
     steps = [step for step, total, _ in seen if total]
     assert len(steps) > 5 and steps == sorted(steps)

@@ -10,14 +10,15 @@ bpy = pytest.importorskip("bpy")
 
 import layfigure  # noqa: E402
 from layfigure.addon import engine_setup, properties  # noqa: E402
+from layfigure.addon.engine_client import clean_environment  # noqa: E402
 from layfigure.addon.jobs import CANCELLED, DONE, FAILED, RUNNING  # noqa: E402
 from layfigure.addon.session import session  # noqa: E402
+from layfigure.addon.task import Task  # noqa: E402
 from layfigure.engine.formats.errors import InputError  # noqa: E402
 from layfigure.panels import CLASSES as PANELS  # noqa: E402
 from layfigure.panels.base import draw_text, duration, shorten  # noqa: E402
 
 HERE = Path(__file__).parent
-SCENE_RESULT = HERE.parent / "make_result.py"
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ class Layout:
     def _child(self, *_args, **_options) -> "Layout":
         return Layout(self.said)
 
-    row = column = box = _child
+    row = column = box = split = _child
 
     def panel(self, _name: str, default_closed: bool = False) -> tuple["Layout", "Layout"]:
         return self._child(), self._child()
@@ -270,6 +271,31 @@ def test_installing_needs_online_access_and_says_so(addon):
     assert "Allow Online Access" in drawn(addon)
 
 
+def test_install_makes_an_environment_that_runs(tmp_path, monkeypatch):
+    (tmp_path / "requirements.txt").write_text("# nothing, so that no network is needed\n")
+    monkeypatch.setattr(engine_setup, "REQUIREMENTS", tmp_path / "requirements.txt")
+    commands = engine_setup.install_commands(sys.executable, tmp_path / "engine")
+    task = Task("install", commands, clean_environment()).start()
+    assert task.wait(120) == DONE, task.error
+    assert any(line.startswith("Python 3.1") for line in task.lines)
+    python = engine_setup.environment_python(tmp_path / "engine")
+    assert (
+        Task("run", [[str(python), "-c", "import pip"]], clean_environment()).start().wait() == DONE
+    )
+
+
+def test_install_that_fails_leaves_nothing_and_says_why(addon, tmp_path, monkeypatch):
+    folder = tmp_path / "user" / "engine"
+    commands = [[sys.executable, "-m", "venv", "--without-pip", str(folder)]]
+    commands.append([sys.executable, "-c", "raise SystemExit('no matching distribution')"])
+    session.install = Task("install", commands, clean_environment()).start()
+    session._install_folder = folder
+    session.install.wait()
+    assert folder.exists()
+    session.drain()
+    assert not folder.exists() and "no matching distribution" in drawn(addon)
+
+
 def test_import_of_a_folder_that_is_no_result(addon, tmp_path):
     with pytest.raises(RuntimeError, match="not a result folder"):
         bpy.ops.layfigure.import_result(directory=str(tmp_path))
@@ -313,4 +339,5 @@ def test_text_is_wrapped_and_shortened():
     draw_text(Layout(said), bpy.context, "word " * 40, "ERROR")
     assert len(said) > 3 and all(len(line) < 60 for line in said)
     assert shorten("/a/long/path/clip", 10) == "…path/clip"
+    assert shorten("/a/long/path/clip", 11) == "…/path/clip"
     assert [duration(s) for s in (0.2, 59, 61, 3700)] == ["1 s", "59 s", "1 min 01 s", "1 h 01 min"]

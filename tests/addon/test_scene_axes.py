@@ -1,6 +1,8 @@
 """Axes and rotations, against scipy."""
 
 import numpy as np
+from scipy.spatial.transform import Rotation
+
 from layfigure.addon.scene.axes import (
     axis_angle_to_quaternion,
     camera_poses,
@@ -8,7 +10,6 @@ from layfigure.addon.scene.axes import (
     matrix_to_quaternion,
     to_blender,
 )
-from scipy.spatial.transform import Rotation
 
 
 def test_up_is_up_and_the_front_faces_blenders_front_view():

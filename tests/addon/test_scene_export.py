@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+from layfigure.addon import compat
 from layfigure.addon.scene.export_fbx import PRESETS, export_fbx
 from layfigure.addon.scene.import_result import import_result
 from layfigure.engine.formats.errors import InputError
@@ -62,6 +64,7 @@ def _state(person):
         [bone.name for bone in person.armature.data.bones],
         [group.name for group in person.mesh.vertex_groups],
         person.armature.animation_data.action.name,
+        [curve.data_path for curve in compat.fcurves(person.armature)],
     )
 
 

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+
 from layfigure.addon import compat
 from layfigure.addon.scene.import_result import ImportOptions, import_result
 from layfigure.engine.formats.errors import InputError
@@ -88,8 +89,10 @@ def test_bones_mirror_each_other(tmp_path):
     for bone in bones:
         assert bone.length >= 0.0099
         if bone.name.endswith("_L"):
-            left, right = np.array(bone.z_axis), np.array(bones[f"{bone.name[:-2]}_R"].z_axis)
-            np.testing.assert_allclose(right, left * (-1, 1, 1), atol=0.02, err_msg=bone.name)
+            left = np.array(bone.matrix_local)[:3, :3]
+            right = np.array(bones[f"{bone.name[:-2]}_R"].matrix_local)[:3, :3]
+            mirrored = left * [[-1], [1], [1]] * [-1, 1, 1]  # x axes keep the system right-handed
+            np.testing.assert_allclose(right, mirrored, atol=0.02, err_msg=bone.name)
 
 
 def test_a_result_can_be_imported_twice(tmp_path):
@@ -121,6 +124,16 @@ def test_missing_footage_is_said_and_does_not_matter(tmp_path):
     make_result(tmp_path / "walk", 2, footage=str(tmp_path / "gone.mp4"))
     imported = import_result(bpy.context, tmp_path / "walk")
     assert imported.footage is None and "gone.mp4" in imported.warnings[0]
+
+
+def test_film_that_lies_on_its_side_is_left_out(tmp_path):
+    (tmp_path / "frames").mkdir()
+    picture = bpy.data.images.new("sideways", 480, 640)
+    picture.filepath_raw, picture.file_format = str(tmp_path / "frames" / "0000.png"), "PNG"
+    picture.save()
+    make_result(tmp_path / "walk", 2, footage=str(tmp_path / "frames"))
+    imported = import_result(bpy.context, tmp_path / "walk")
+    assert imported.footage is None and "upright" in imported.warnings[0]
 
 
 def test_a_missing_file_builds_nothing(tmp_path):

@@ -20,10 +20,13 @@ bootstrap.load_package()
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+
 from layfigure.addon.scene.axes import to_blender  # noqa: E402
 from layfigure.addon.scene.export_fbx import PRESETS, export_fbx  # noqa: E402
-from layfigure.addon.scene.import_result import import_result  # noqa: E402
+from layfigure.addon.scene.import_result import ImportOptions, import_result  # noqa: E402
 from layfigure.addon.scene.stage import evaluated_vertices  # noqa: E402
+from layfigure.engine.formats.pc2 import write_pc2  # noqa: E402
+from layfigure.engine.formats.result import read_result, write_index  # noqa: E402
 from make_result import make_result, posed_vertices  # noqa: E402
 
 FRAMES = 24
@@ -71,6 +74,21 @@ def check_import(folder: Path) -> None:
     tell("playback_fps", 100 / (time.perf_counter() - start))
 
 
+def check_cache(folder: Path) -> None:
+    """A PC2 played by the mesh instead of the armature."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    body, motion, _ = make_result(folder / "cache", 3)
+    vertices = np.stack([posed_vertices(body, motion, k) for k in range(3)]).astype(np.float32)
+    path = folder / "cache" / "person_00" / "vertices.pc2"
+    write_pc2(path, vertices)
+    result = read_result(folder / "cache")
+    result.people[0].pc2 = path
+    write_index(folder / "cache", result)
+    imported = import_result(bpy.context, folder / "cache", ImportOptions(use_cache=True))
+    bpy.context.scene.frame_set(3)
+    tell("cache_mm", farthest(imported.people[0].mesh, vertices[2]))
+
+
 def project(camera: bpy.types.Object, points: np.ndarray) -> np.ndarray:
     """(V, 2) pixels of `points` (V, 3), engine axes, through Blender's own camera matrix."""
     graph, render = bpy.context.evaluated_depsgraph_get(), bpy.context.scene.render
@@ -107,6 +125,7 @@ def main() -> None:
     """All checks in the folder named after `--`."""
     folder = Path(bootstrap.arguments()[0])
     check_import(folder)
+    check_cache(folder)
     for preset in PRESETS:
         check_fbx(folder, preset)
 

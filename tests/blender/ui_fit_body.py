@@ -97,7 +97,9 @@ def picture(name):
     _, sidebar, _ = view()
     top = window().height - (sidebar.y + sidebar.height)
     cut = f"{sidebar.width}x{sidebar.height}+{sidebar.x}+{top}"
-    subprocess.run(["convert", str(path), "-crop", cut, str(opts.out / f"{name}_tab.png")], check=True)
+    subprocess.run(
+        ["convert", str(path), "-crop", cut, str(opts.out / f"{name}_tab.png")], check=True
+    )
 
 
 def armatures():
@@ -145,6 +147,8 @@ def story():
     yield from undo_and_redo(area, main)
     yield from cancel()
     picture("6_cancelled")
+    yield from wrong_input()
+    yield from show_preferences()
 
 
 def watch(job):
@@ -200,6 +204,34 @@ def cancel():
     assert not job.out.exists(), "nothing half-written"
     rest_mouse()
     yield 1.0
+
+
+def wrong_input():
+    """A text file that is called a film: the panel says what is wrong."""
+    text = opts.out / "not_a_film.mp4"
+    text.write_text("This is no film.")
+    bpy.context.scene.layfigure.video = str(text)  # undo made new data: nothing kept is valid
+    count = len(session().jobs.jobs)
+    x, y = yield from find_button("layfigure.fit_body")
+    mouse(x, y, click=True)
+    yield from until(lambda: len(session().jobs.jobs) > count, 10)
+    job = session().jobs.jobs[-1]
+    yield from until(lambda: job.ended, 60)
+    told["failed"] = job.error
+    assert job.status == "failed", job.status
+    rest_mouse()
+    yield 1.0
+    picture("7_failed")
+
+
+def show_preferences():
+    """The preferences after Check."""
+    bpy.ops.layfigure.check_engine()
+    yield from until(lambda: session().check_lines, 60)
+    told["check"] = session().check_lines
+    bpy.ops.layfigure.open_preferences()
+    yield 2.0
+    subprocess.run(["import", "-window", "root", str(opts.out / "8_preferences.png")], check=True)
 
 
 def play(script):

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+
 from layfigure.engine.bodies import smpl24
 from layfigure.engine.bodies.model import Body
 from layfigure.engine.bodies.registry import SHIPPED, load_body_file, load_shipped
@@ -170,5 +171,5 @@ def test_as_a_skeleton_of_24_joints():
     np.testing.assert_array_equal(full[:, 66:75], 0)
     np.testing.assert_array_equal(full[:, 3 * 28 : 3 * 29], pose[:, 66:69])
     np.testing.assert_array_equal(smpl24.pose_to_smpl24(full)[:, :66], pose[:, :66])
-    with pytest.raises(InputError, match="left_hand"):
+    with pytest.raises(InputError, match="left_middle1"):
         smpl24.smpl24_indices(JOINT_NAMES[:22])

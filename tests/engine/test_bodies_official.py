@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+
 from layfigure.engine.bodies.model import Body
 from layfigure.engine.bodies.registry import load_body_file
 from layfigure.engine.formats.errors import InputError
@@ -90,6 +91,8 @@ def test_keypoint_names(official):
 
 def test_chumpy_and_scipy_objects_are_read_without_their_packages(tmp_path, monkeypatch):
     arrays = model("smpl")
+    arrays["weights"] = np.asfortranarray(arrays["weights"])
+    arrays["v_template"] = arrays["v_template"].astype(">f8")
     objects, modules = with_objects(arrays)
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
@@ -98,9 +101,8 @@ def test_chumpy_and_scipy_objects_are_read_without_their_packages(tmp_path, monk
     monkeypatch.undo()
     for protocol in (2, 5):
         body = load_body_file(tmp_path / f"{protocol}.pkl")
-        for ours, theirs in (("shapedirs", "shapedirs"), ("posedirs", "posedirs")):
-            np.testing.assert_allclose(getattr(body, ours), arrays[theirs], rtol=1e-6)
-        np.testing.assert_allclose(body.J_regressor, arrays["J_regressor"], rtol=1e-6)
+        for name in ("shapedirs", "posedirs", "J_regressor", "weights", "v_template"):
+            np.testing.assert_allclose(getattr(body, name), arrays[name], rtol=1e-6, err_msg=name)
         assert "chumpy" not in sys.modules
 
 

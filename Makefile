@@ -1,0 +1,51 @@
+# Everything sets itself up: `make demo` and `make test` need Python 3.11 and pip, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out/demo
+VIDEO ?= examples/dance.mp4
+REAL_BLENDER ?= ../shared/tools/real-blender
+
+.PHONY: install demo lint test test-blender bench zip clean
+
+install: $(VENV)/ready
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e ".[detect,blender,test]"
+	@$(BIN)/python -c "import cv2, bpy" || { echo "A system library is missing. On Debian: apt-get install\
+	 libgl1 libglib2.0-0 libegl1 libx11-6 libxi6 libxrender1 libxfixes3 libxkbcommon0 libsm6"; exit 1; }
+	@touch $@
+
+demo: install
+	$(BIN)/layfigure fit "$(VIDEO)" -o $(OUT)/fit
+	$(BIN)/python headless/render.py --result $(OUT)/fit --output $(OUT)/film.mp4 \
+		--still $(OUT)/still.png --fbx $(OUT)/character.fbx --blend $(OUT)/character.blend
+	@echo "Done: $(OUT)/film.mp4, $(OUT)/still.png, $(OUT)/character.fbx, $(OUT)/character.blend," \
+		"$(OUT)/fit/overlay.mp4"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@mkdir -p $(VENV)/src && ln -sfn "$(CURDIR)" $(VENV)/src/layfigure
+	MYPYPATH=$(VENV)/src $(BIN)/mypy -p layfigure.engine -p layfigure.addon \
+		-p layfigure.operators -p layfigure.panels
+
+test: lint
+	$(BIN)/python -m pytest tests/engine tests/addon -m "not real_blender"
+
+# The lane with real Blender binaries: those of REAL_BLENDER, or BLENDER=path/to/blender.
+test-blender: install zip
+	REAL_BLENDER="$(REAL_BLENDER)" $(BIN)/python -m pytest tests/blender
+
+bench: install
+	@test -n "$(DATA)" || { echo "Say on what: make bench DATA=folder"; exit 2; }
+	$(BIN)/python benchmarks/fit_accuracy.py --data "$(DATA)"
+
+zip: install
+	$(BIN)/python tools/build_zip.py
+
+clean:
+	rm -rf build dist out

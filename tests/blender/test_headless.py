@@ -1,0 +1,95 @@
+"""The scene code in real Blender programs: figures of check_scene.py, files of render.py.
+
+Which programs: BLENDER (a path), else the ones that `real-blender` beside the checkout gives.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = ROOT.parent / "shared" / "tools" / "real-blender"
+sys.path.insert(0, str(ROOT / "tests"))
+
+from make_result import make_result  # noqa: E402
+
+
+def _programs() -> dict[str, list[str]]:
+    if os.environ.get("BLENDER"):
+        return {"BLENDER": [os.environ["BLENDER"]]}
+    if not TOOL.exists():
+        return {}
+    listed = subprocess.run([str(TOOL), "list"], capture_output=True, text=True).stdout
+    suites = [line.split("\t")[0] for line in listed.splitlines()]
+    return {suite: [str(TOOL), "run", suite, "--"] for suite in suites}
+
+
+PROGRAMS = _programs()
+pytestmark = pytest.mark.skipif(not PROGRAMS, reason="no Blender program: set BLENDER to its path")
+
+
+@pytest.fixture(params=list(PROGRAMS) or ["none"])
+def blender(request):
+    """Runs a script in one of the programs, with factory settings."""
+
+    def run(script: str, *arguments) -> subprocess.CompletedProcess:
+        command = [
+            *PROGRAMS[request.param],
+            *("-b", "--factory-startup", "--python-exit-code", "3", "-P", str(ROOT / script)),
+            *("--", *map(str, arguments)),
+        ]
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=ROOT)
+
+    run.name = request.param
+    return run
+
+
+def test_figures(blender, tmp_path):
+    done = blender("tests/blender/check_scene.py", tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("figure ")]
+    figures = {name: float(value) for _, name, value in lines}
+    print(figures)
+    assert figures["import_mm"] < 0.1
+    assert figures["cache_mm"] < 0.1
+    assert figures["projection_px"] < 0.1
+    assert figures["import_1000_s"] < 2
+    assert figures["playback_fps"] > 24
+    for preset in ("generic", "unreal", "unity"):
+        assert figures[f"fbx_{preset}_mm"] < 1
+
+
+def test_film_still_fbx_blend(blender, tmp_path):
+    make_result(tmp_path / "walk", 4, footage=str(ROOT / "examples" / "dance.mp4"))
+    files = {"output": "film.mp4", "still": "still.png", "fbx": "walk.fbx", "blend": "walk.blend"}
+    asked = [word for key, name in files.items() for word in (f"--{key}", tmp_path / "out" / name)]
+    done = blender("headless/render.py", "--result", tmp_path / "walk", *asked, "--size", "160x120")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(files.values())
+    assert all(p.stat().st_size > 1000 for p in (tmp_path / "out").iterdir())
+    assert "Frame 4/4" in done.stdout
+    _assimp_reads(blender.name, tmp_path / "out" / "walk.fbx")
+
+
+def _assimp_reads(suite: str, path: Path) -> None:
+    """A reader that is not Blender's finds skeleton and animation."""
+    if suite == "BLENDER":
+        return
+    command = [str(TOOL), "exec", suite, "--", "assimp", "info", str(path)]
+    report = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT).stdout
+    lines = dict(line.split(":", 1) for line in report.splitlines() if line.count(":") == 1)
+    assert int(lines["Animations"]) == 1
+    assert int(lines["Animation Channels"]) >= 55
+    assert all(name in report for name in ("hips", "upper_arm_L", "index_03_R"))
+
+
+def test_wrong_input_ends_with_2_and_one_sentence(blender, tmp_path):
+    done = blender("headless/render.py", "--result", tmp_path, "--still", tmp_path / "a.png")
+    assert done.returncode == 2
+    assert "not a result folder" in done.stderr
+    assert not list(tmp_path.iterdir())
