@@ -102,7 +102,7 @@ def fit_to_render_size(tree: bpy.types.NodeTree) -> tuple[Any, Any]:
     return node.inputs["Image"], node.outputs[0]
 
 
-def use_nodes(material: bpy.types.Material) -> None:
+def use_nodes(material: bpy.types.Material | bpy.types.World) -> None:
     """Give `material` its node tree; from 5.0 it always has one."""
     if not BLENDER_5:
         material.use_nodes = True

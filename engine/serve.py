@@ -48,7 +48,7 @@ class Server:
         self._cancelled: set[str] = set()
         self._closed = threading.Event()
 
-    def send(self, kind: str, **fields: Any) -> None:
+    def send(self, kind: str, /, **fields: Any) -> None:
         """One message out. A closed pipe means that Blender is gone."""
         from .formats.protocol import encode
 

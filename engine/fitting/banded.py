@@ -70,7 +70,9 @@ def _sweep(diagonal: Tensor, following: Tensor, after: Tensor, right: Tensor) ->
         right = torch.cat([right, right.new_zeros(batch, 1, size, columns)], 1)
     right = right.reshape(batch, -1, 2 * size, columns)
     count = right.shape[1]
-    factors, lowers, forward = [], [], []
+    factors: list[Tensor] = []
+    lowers: list[Tensor] = []
+    forward: list[Tensor] = []
     for i in range(count):
         block, value = blocks[:, i], right[:, i]
         if i:

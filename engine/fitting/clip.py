@@ -196,7 +196,9 @@ def _start(problem: Problem, known: Tensor, fps: float, options: FitOptions, tic
     enough = known[:, picked]
     seconds = stride / fps if fps > 0 else 1.0
     choices = best_path(few, singles, energy, enough, seconds)
-    roots, places, poses = [], [], []
+    roots: list[Tensor] = []
+    places: list[Tensor] = []
+    poses: list[Tensor] = []
     everywhere = np.arange(frames)
     for b in range(batch):
         seen = np.flatnonzero(enough[b].cpu().numpy())

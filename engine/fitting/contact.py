@@ -24,8 +24,10 @@ def standing(problem: Problem, state: State) -> Tensor:
     if frames < 8:
         return result
     betas = state.betas[:, None].expand(-1, frames, -1).flatten(0, 1)
-    flat = [x.flatten(0, 1) for x in (state.root, state.position, state.pose)]
-    posed = problem.kinematics.pose(*flat, betas, state.expression.flatten(0, 1))
+    root, position, pose, expression = (
+        x.flatten(0, 1) for x in (state.root, state.position, state.pose, state.expression)
+    )
+    posed = problem.kinematics.pose(root, position, pose, betas, expression)
     points = posed.points.view(batch, frames, -1, 3)
     up = (state.root[..., :, 1]).mean(1)
     up = up / up.norm(dim=-1, keepdim=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -60,7 +61,7 @@ def fit_details(
             shape_free=False,
         )
         part = part.with_weights(focal=0.0, stand=0.0, bend=8.0 * options.smooth, bend_speed=0.5)
-        state, _ = minimise(part, state, 8, 1e-3, lambda m=message: tick(m))
+        state, _ = minimise(part, state, 8, 1e-3, partial(tick, message))
     state.expression = _within(state.expression)
     return state
 

@@ -54,22 +54,25 @@ class Kinematics:
         joints = np.einsum("jv,vc->jc", body.J_regressor, rest)
         joints_betas = np.einsum("jv,vcb->jcb", body.J_regressor, rest_betas)
         entries = _entries(body, points, joints, joints_betas)
-        put = {"device": like.device, "dtype": like.dtype}
+
+        def put(array: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.asarray(array)).to(like)
+
         self.entry_point = torch.tensor([e[0] for e in entries], device=like.device)
         self.entry_joint = torch.tensor([e[1] for e in entries], device=like.device)
-        self.entry_weight = torch.tensor([e[2] for e in entries], **put)
-        self.entry_rest = torch.tensor(np.stack([e[3] for e in entries]), **put)
-        self.entry_betas = torch.tensor(np.stack([e[4] for e in entries]), **put)
-        self.entry_expr = torch.tensor(np.stack([e[5] for e in entries]), **put)
+        self.entry_weight = put(np.array([e[2] for e in entries]))
+        self.entry_rest = put(np.stack([e[3] for e in entries]))
+        self.entry_betas = put(np.stack([e[4] for e in entries]))
+        self.entry_expr = put(np.stack([e[5] for e in entries]))
         offsets, offsets_betas = joints.copy(), joints_betas.copy()
         for j, parent in enumerate(self.parents):
             if parent >= 0:
                 offsets[j] -= joints[parent]
                 offsets_betas[j] -= joints_betas[parent]
-        self.offsets = torch.tensor(offsets, **put)  # (J, 3) from the parent joint, β = 0
-        self.offsets_betas = torch.tensor(offsets_betas, **put)  # (J, 3, B)
-        self.root_rest = torch.tensor(joints[0], **put)
-        self.root_betas = torch.tensor(joints_betas[0], **put)
+        self.offsets = put(offsets)  # (J, 3) from the parent joint, β = 0
+        self.offsets_betas = put(offsets_betas)  # (J, 3, B)
+        self.root_rest = put(joints[0])
+        self.root_betas = put(joints_betas[0])
         self.levels = _levels(self.parents)
         self.count = len(points)
         ancestors = np.zeros((len(self.parents), len(self.parents)))
@@ -80,7 +83,7 @@ class Kinematics:
                 k = self.parents[k]
         moved = ([0] if free.root else []) + list(free.joints)
         self.moved = torch.tensor(moved, device=like.device, dtype=torch.long)
-        self.below = torch.tensor(ancestors[:, moved], **put)  # (J, A): is j at or below a?
+        self.below = put(ancestors[:, moved])  # (J, A): is j at or below a?
 
     def pose(
         self,

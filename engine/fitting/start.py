@@ -106,10 +106,15 @@ def best_path(
     enough (B, T) says which frames have evidence; the others get choice 0 and are filled later.
     """
     batch, frames, hypotheses = energy.shape
-    flat = [x.flatten(0, 1) for x in (state.root, state.position, state.pose)]
-    expression = state.expression.flatten(0, 1)
-    joints = problem.kinematics.pose(*flat, state.betas, expression).joints[:, :22]
-    joints = (joints - joints[:, :1]).view(batch, frames, hypotheses, -1).cpu().numpy()
+    posed = problem.kinematics.pose(
+        state.root[:, 0],
+        state.position[:, 0],
+        state.pose[:, 0],
+        state.betas,
+        state.expression[:, 0],
+    )
+    body = posed.joints[:, :22] - posed.joints[:, :1]
+    joints = body.view(batch, frames, hypotheses, -1).cpu().numpy()
     costs, known = energy.cpu().numpy(), enough.cpu().numpy()
     choices = np.zeros((batch, frames), int)
     for b in range(batch):

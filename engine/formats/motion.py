@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Motion:
 
 def save_motion(path: str | os.PathLike, motion: Motion) -> None:
     """Write `motion` in AMASS's layout (poses, trans, betas, mocap_framerate, gender)."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "poses": motion.poses.astype(np.float32),
         "trans": motion.trans.astype(np.float32),
         "betas": motion.betas.astype(np.float32),

@@ -14,7 +14,7 @@ from typing import Any
 PROTOCOL = 1
 
 
-def encode(kind: str, **fields: Any) -> bytes:
+def encode(kind: str, /, **fields: Any) -> bytes:
     """One message as a line of UTF-8."""
     return json.dumps({"type": kind, **fields}, ensure_ascii=False).encode() + b"\n"
 
