@@ -123,7 +123,7 @@ def _run(job: str, params: dict, output: Path) -> Path:
         task = bar.add_task("Starting", total=None, rate="")
 
         def report(step: int, total: int, message: str, eta: float | None) -> None:
-            rate = "" if eta is None else f"{step}/{total}, {eta:.0f} s left"
+            rate = "" if eta is None else f"{100 * step // total} %, {eta:.0f} s left"
             bar.update(task, completed=step, total=total, description=message, rate=rate)
 
         try:

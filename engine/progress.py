@@ -11,37 +11,49 @@ from .formats.errors import Cancelled
 Report = Callable[[int, int, str, float | None], None]
 
 
+_WHOLE = 1000  # steps of a whole job, as reported
+
+
 @dataclass
 class Progress:
-    """Counts steps of a job, estimates the rest, and raises Cancelled when asked to stop.
+    """Counts the steps of a job, estimates the rest, and raises Cancelled when asked to stop.
 
-    `report(step, total, message, eta_s)` is called at most ten times a second.
+    A job plans its parts by their shares of the work and begins them one after the other, so that
+    one bar runs once from left to right. `report(step, total, message, eta_s)` is called at most
+    ten times a second.
     """
 
     report: Report
     stopped: Callable[[], bool] = lambda: False
-    step: int = 0
-    total: int = 1
-    message: str = ""
+    _shares: list[float] = field(default_factory=lambda: [1.0])
+    _part: int = -1
+    _step: int = 0
+    _total: int = 1
+    _message: str = ""
     _started: float = field(default_factory=time.monotonic)
     _shown: float = 0.0
 
+    def plan(self, *shares: float) -> None:
+        """The job will have one part for each of `shares`, its share of the work."""
+        self._shares = [share / sum(shares) for share in shares]
+
     def begin(self, total: int, message: str) -> None:
-        """A part of the job starts that takes `total` steps."""
-        self.step, self.total, self.message = 0, max(total, 1), message
-        self._started, self._shown = time.monotonic(), 0.0
-        self.tick(advance=0)
+        """The next part starts; it takes `total` steps."""
+        self._part = min(self._part + 1, len(self._shares) - 1)
+        self._step, self._total = 0, max(total, 1)
+        self.tick(message, advance=0)
 
     def tick(self, message: str | None = None, advance: int = 1) -> None:
         """One step done."""
         if self.stopped():
             raise Cancelled
-        self.step = min(self.step + advance, self.total)
-        changed = message is not None and message != self.message
-        self.message = message or self.message
+        self._step = min(self._step + advance, self._total)
+        changed = message is not None and message != self._message
+        self._message = message or self._message
         now = time.monotonic()
-        if changed or now - self._shown > 0.1 or self.step == self.total:
+        if changed or now - self._shown > 0.1 or self._step == self._total:
             self._shown = now
-            done = self.step / self.total
-            eta = (now - self._started) * (1 - done) / done if self.step > 0 else None
-            self.report(self.step, self.total, self.message, eta)
+            part = max(self._part, 0)
+            done = sum(self._shares[:part]) + self._shares[part] * self._step / self._total
+            eta = (now - self._started) * (1 - done) / done if done > 0.01 else None
+            self.report(round(_WHOLE * done), _WHOLE, self._message, eta)

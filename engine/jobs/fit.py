@@ -28,7 +28,7 @@ from ..formats.pc2 import write_pc2
 from ..formats.result import PersonFiles, Result, write_index
 from ..progress import Progress
 from . import FitParams
-from .evidence import gather
+from .evidence import gather, keypoints_given
 
 if TYPE_CHECKING:
     from ..capture.video import Footage
@@ -46,6 +46,13 @@ def run_fit(params: FitParams, out: Path, progress: Progress) -> Path:
     Raises InputError for input that cannot be used; nothing is written then.
     """
     body = load_shipped() if params.body == "layfigure" else load_body_file(params.body)
+    detected = 0.0 if keypoints_given(params.source) else 0.5
+    progress.plan(
+        *([detected] if detected else []),
+        0.25,
+        *([0.05] if params.pc2 else []),
+        *([0.25] if params.overlay else []),
+    )
     with whole_folder(out) as folder:
         clip, footage = gather(
             params.source, progress, params.camera, params.people, params.independent
