@@ -158,7 +158,7 @@ def score_clip(path: Path, body: BodyData, truth_body: dict) -> list[dict]:
         row = score_track(fit.tracks[k], data, person, body, truth_body, float(fit.focal[k]))
         true_focal = float(data["cam_f"][fit.tracks[k].frame_ids[0]])
         rows.append(
-            {"clip": name, "person": person, **row, "cpu_s_frame": seconds}
+            {"clip": name, "person": int(person), **row, "cpu_s_frame": seconds}
             | {"focal_ratio": float(fit.focal[k]) / true_focal}
         )
     if independent:
@@ -203,7 +203,7 @@ def main() -> None:
         )
     print_table(rows)
     if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n")
+        args.json.write_text(json.dumps(rows, indent=1, default=float) + "\n")
 
 
 if __name__ == "__main__":

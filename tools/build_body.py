@@ -286,7 +286,7 @@ def landmarks() -> dict[str, object]:
             vertices[row], bary[row] = place
     return {
         **{"keypoint_names": tuple(table), "keypoint_joint": joint},
-        **{"keypoint_verts": vertices, "keypoint_bary": bary},
+        **{"keypoint_verts": vertices, "keypoint_bary": bary / bary.sum(1, keepdims=True)},
     }
 
 

@@ -145,5 +145,5 @@ class KeypointBody(_Posable):
 def _blend(directions: Tensor, coefficients: Tensor) -> Tensor:
     """Offsets (N, P, 3) of blend directions (P, 3, C) for coefficients (N, c), c <= C."""
     used = directions[..., : coefficients.shape[-1]]
-    flat = coefficients @ used.reshape(-1, used.shape[-1]).T
+    flat = coefficients @ used.flatten(0, 1).T
     return flat.unflatten(-1, (-1, 3))

@@ -22,7 +22,7 @@ class System:
     after: Tensor  # (B, T, D) diagonal of the coupling of t with t + 2; the last two are unused
     gradient: Tensor  # (B, T, D)
     cross: Tensor  # (B, T, D, S)
-    shared: Tensor  # (B, S, S)
+    shared: Tensor  # (B, S, S); S may be 0
     shared_gradient: Tensor  # (B, S)
     cost: Tensor  # (B,)
 
@@ -44,7 +44,7 @@ def solve(system: System, damping: Tensor) -> tuple[Tensor, Tensor]:
         solved = _sweep(diagonal, system.next, system.after, right)
     frames, coupled = solved[..., :1], solved[..., 1:]
     if coupled.shape[-1] == 0:
-        return -frames[..., 0], -system.shared_gradient
+        return -frames[..., 0], system.shared_gradient
     across = system.cross.flatten(1, 2).transpose(1, 2)  # (B, S, T D)
     schur = shared - across @ coupled.flatten(1, 2)
     rest = system.shared_gradient - (across @ frames.flatten(1, 2))[..., 0]

@@ -6,7 +6,8 @@ person and one focal length, then hands and face on top of the body.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,6 +73,25 @@ def fit_clip(clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick
     when nobody is seen well enough to start from.
     """
     device = choose_device(options.device)
+    with _threads(device):
+        return _fit_clip(clip, body, options, tick, device)
+
+
+@contextmanager
+def _threads(device: str) -> Iterator[None]:
+    """One thread on the CPU: the matrices are small, and more threads mostly wait for each other."""
+    before = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit_clip(
+    clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick, device: str
+) -> ClipFit:
     like = torch.zeros(0, device=device, dtype=torch.float32 if device == "mps" else torch.float64)
     points = clip.points.transpose(1, 0, 2, 3).astype(np.float64)  # (P, F, 137, 3)
     pictures = np.zeros(len(points), int)
@@ -79,7 +99,7 @@ def fit_clip(clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick
         points, pictures = _one_each(points)
     sizes = np.array([person_size(p) for p in points]).reshape(points.shape[:2])
     repaired, states = points, np.zeros(points.shape[:2], int)
-    if not options.independent:
+    if len(points) and not options.independent:
         pairs = [repair_swaps(p, s) for p, s in zip(points, sizes, strict=True)]
         repaired, states = (np.stack(x) for x in zip(*pairs, strict=True))
     if not len(repaired):

@@ -93,6 +93,7 @@ class Kinematics:
         betas: Tensor,
         expression: Tensor,
         derivatives: bool = False,
+        shape: bool = True,
     ) -> Posed:
         """Pose N bodies.
 
@@ -112,7 +113,7 @@ class Kinematics:
         posed = Posed(points, places)
         if derivatives:
             posed.frame = self._by_frame(turns, places, pose, parts, entry_turns)
-            posed.shared = self._by_betas(turns, entry_turns)
+            posed.shared = self._by_betas(turns, entry_turns) if shape else None
         return posed
 
     def _chain(
@@ -141,18 +142,20 @@ class Kinematics:
         mass = mass.view(self.count, joints) @ self.below
         lever = lever - mass[None, :, :, None] * places[:, None, self.moved]
         axes = self._axes(turns, pose)  # (N, A, 3, 3), columns are the world axes of a parameter
-        turned = torch.linalg.cross(
-            axes.transpose(-1, -2)[:, None], lever[:, :, :, None, :], dim=-1
-        )  # (N, K, A, 3 parameters, 3 coordinates)
-        blocks = turned.flatten(2, 3).transpose(-1, -2)  # (N, K, 3, 3A)
-        if self.free.root:
-            eye = torch.eye(3, device=parts.device, dtype=parts.dtype)
-            eye = eye.expand(count, self.count, 3, 3)
-            blocks = torch.cat([blocks[..., :3], eye, blocks[..., 3:]], -1)
+        first, last = 6 * self.free.root, 6 * self.free.root + 3 * len(self.free.joints)
+        blocks = parts.new_zeros(count, self.count, 3, self.free.size)
+        bare = len(self.moved) - len(self.free.joints)  # 1 if the root moves: its block comes first
+        for c in range(3):
+            d, e = (c + 1) % 3, (c + 2) % 3
+            turned = axes[:, None, :, d] * lever[..., e, None]
+            turned -= axes[:, None, :, e] * lever[..., d, None]  # axis x lever, (N, K, A, 3)
+            blocks[:, :, c, first:last] = turned[:, :, bare:].flatten(2)
+            if self.free.root:
+                blocks[:, :, c, :3] = turned[:, :, 0]
+                blocks[:, :, c, 3 + c] = 1.0
         if self.free.expressions:
             moved = entry_turns @ self.entry_expr[:, :, : self.free.expressions]
-            slots = parts.new_zeros(count, self.count, 3, self.free.expressions)
-            blocks = torch.cat([blocks, slots.index_add_(1, self.entry_point, moved)], -1)
+            blocks[..., last:].index_add_(1, self.entry_point, moved)
         return blocks
 
     def _axes(self, turns: Tensor, pose: Tensor) -> Tensor:

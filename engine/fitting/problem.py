@@ -17,6 +17,7 @@ from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from .banded import System
 from .kinematics import Kinematics
 from .prior import PosePrior
+from .reprojection import Frames, Freedom, data_system
 
 
 @dataclass
@@ -107,71 +108,34 @@ class Problem:
 
     def _data(self, state: State) -> System:
         batch, frames = state.root.shape[:2]
-        betas = state.betas[:, None].expand(-1, frames, -1)
-        posed = self.kinematics.pose(
-            state.root.flatten(0, 1),
-            state.position.flatten(0, 1),
-            state.pose.flatten(0, 1),
-            betas.flatten(0, 1),
-            state.expression.flatten(0, 1),
-            derivatives=True,
-        )
-        assert posed.frame is not None and posed.shared is not None
-        if self.kinematics.free.root:
-            posed.frame[..., 3:6] = _by_place(state.position.flatten(0, 1))[:, None]
-        focal = state.log_focal.exp()[:, None].expand(-1, frames).flatten()
         evidence = self.evidence
-        scale = focal / evidence.size.flatten()
-        depth = posed.points[..., 2].clamp_min(0.05)
-        plane = posed.points[..., :2] / depth[..., None] * scale[:, None, None]
-        target = evidence.points.flatten(0, 1) / evidence.size.flatten()[:, None, None]
-        weight = evidence.weights.flatten(0, 1)
-        residual = (plane - target) * weight[..., None]  # (N, K, 2) in expected errors
-        robust = self.weights.robust**2
-        square = residual.square().sum(-1)
-        share = robust / (robust + square)
-        cost = (square * share).sum(-1)
-        factor = weight * share  # sqrt of the weight of Gauss-Newton is share: rho' = share²
-        by_point = torch.zeros(*plane.shape[:2], 2, 3, device=plane.device, dtype=plane.dtype)
-        by_point[..., 0, 0] = by_point[..., 1, 1] = scale[:, None] / depth
-        by_point[..., 2] = -plane / depth[..., None]
-        by_point = by_point * factor[..., None, None]
-        jacobian = (by_point @ posed.frame).flatten(1, 2)  # (N, 2K, D)
-        shared = torch.cat(
-            [by_point @ posed.shared, (plane * factor[..., None])[..., None]], -1
-        ).flatten(1, 2)
-        if not self.shape_free:
-            shared = shared * 0.0
-        if self.weights.focal == 0.0:
-            shared = torch.cat([shared[..., :-1], shared[..., -1:] * 0.0], -1)
-        weighted = (residual * share[..., None]).flatten(1)
-        left = jacobian.transpose(1, 2)
-        size, count = jacobian.shape[-1], shared.shape[-1]
-        system = System(
-            diagonal=(left @ jacobian).view(batch, frames, size, size),
-            next=jacobian.new_zeros(batch, frames, size, size),
-            after=jacobian.new_zeros(batch, frames, size),
-            gradient=(left @ weighted[..., None]).view(batch, frames, size),
-            cross=(left @ shared).view(batch, frames, size, count),
-            shared=(shared.transpose(1, 2) @ shared).view(batch, frames, count, count).sum(1),
-            shared_gradient=(shared.transpose(1, 2) @ weighted[..., None])
-            .view(batch, frames, count)
-            .sum(1),
-            cost=cost.view(batch, frames).sum(1),
+        size = evidence.size.flatten()
+        row = Frames(
+            root=state.root.flatten(0, 1),
+            position=state.position.flatten(0, 1),
+            pose=state.pose.flatten(0, 1),
+            betas=state.betas.repeat_interleave(frames, 0),
+            expression=state.expression.flatten(0, 1),
+            scale=state.log_focal.exp().repeat_interleave(frames) / size,
+            target=evidence.points.flatten(0, 1) / size[:, None, None],
+            weights=evidence.weights.flatten(0, 1),
         )
-        if evidence.standing is not None and self.weights.stand > 0:
-            self._standing(posed, evidence.standing, system)
+        standing = evidence.standing if self.weights.stand > 0 else None
+        feet = torch.zeros(0, dtype=torch.long, device=size.device)
+        if standing is not None:
+            feet = torch.nonzero(standing.amax((0, 1)) > 0)[:, 0]
+        freedom = Freedom(self.shape_free, self.weights.focal > 0, self.weights.robust, feet)
+        system, points, jacobian = data_system(self.kinematics, row, freedom, batch)
+        if standing is not None and len(feet):
+            self._standing(points, jacobian, standing[:, :, feet], system)
         return system
 
-    def _standing(self, posed, standing: Tensor, system: System) -> None:
-        """Points that stand do not move: their velocity is a residual, robust like the data."""
-        batch, frames = system.diagonal.shape[:2]
-        used = torch.nonzero(standing.amax((0, 1)) > 0)[:, 0]
-        if not len(used):
-            return
-        points = posed.points.view(batch, frames, -1, 3)[:, :, used]
-        jacobian = posed.frame.view(batch, frames, *posed.frame.shape[1:])[:, :, used]
-        weight = standing[:, :, used] * self.weights.stand
+    def _standing(self, points: Tensor, jacobian: Tensor, standing: Tensor, system: System) -> None:
+        """Points that stand do not move: their velocity is a residual, robust like the data.
+
+        points (B, T, F, 3), jacobian (B, T, F, 3, D), standing (B, T-1, F).
+        """
+        weight = standing * self.weights.stand
         residual = (points[:, 1:] - points[:, :-1]) * weight[..., None]
         share = 9.0 / (9.0 + residual.square().sum(-1))
         system.cost += (residual.square().sum(-1) * share).sum((1, 2))
@@ -267,14 +231,19 @@ class Problem:
         # frames are not more evidence about the shape.
         frames = (self.evidence.weights > 0).any(-1).sum(1).clamp_min(1)
         shape = (weights.betas**2 * frames)[:, None].to(state.betas)
-        away = state.log_focal - self.focal_start
-        pull = torch.cat([state.betas * shape, (away * weights.focal**2)[:, None]], 1)
-        curve = torch.cat(
-            [shape.expand_as(state.betas), torch.full_like(away, weights.focal**2)[:, None]], 1
-        )
-        system.cost += (state.betas.square() * shape).sum(1) + weights.focal**2 * away.square()
-        system.shared_gradient += pull
-        system.shared += torch.diag_embed(curve)
+        away = (state.log_focal - self.focal_start)[:, None]
+        system.cost += (state.betas.square() * shape).sum(1)
+        system.cost += weights.focal**2 * away[:, 0].square()
+        pull, curve = [], []
+        if self.shape_free:
+            pull.append(state.betas * shape)
+            curve.append(shape.expand_as(state.betas))
+        if weights.focal:
+            pull.append(away * weights.focal**2)
+            curve.append(torch.full_like(away, weights.focal**2))
+        if pull:
+            system.shared_gradient += torch.cat(pull, 1)
+            system.shared += torch.diag_embed(torch.cat(curve, 1))
 
     def step(self, state: State, frames: Tensor, shared: Tensor) -> State:
         """`state` moved by (B, T, D) and (B, S)."""
@@ -293,14 +262,7 @@ class Problem:
         if free.expressions:
             expression = expression.clone()
             expression[..., : free.expressions] += frames[..., last:]
-        betas = state.betas + shared[:, :-1] if self.shape_free else state.betas
+        count = state.betas.shape[1] if self.shape_free else 0
+        betas = state.betas + shared[:, :count] if count else state.betas
         focal = state.log_focal + shared[:, -1] if self.weights.focal else state.log_focal
         return State(root, place, pose, expression, betas, focal)
-
-
-def _by_place(position: Tensor) -> Tensor:
-    """(N, 3, 3) derivative of the position by (X/Z, Y/Z, log Z)."""
-    matrix = torch.zeros(*position.shape, 3, device=position.device, dtype=position.dtype)
-    matrix[:, 0, 0] = matrix[:, 1, 1] = position[:, 2]
-    matrix[:, :, 2] = position
-    return matrix

@@ -130,7 +130,7 @@ def trouble() -> tuple[Scene, ClipFit]:
         [
             Person(FRONT, (-0.8, 0.0, 5.0), (0.5,)),
             Person(LEFT, (0.4, 0.0, 5.0), (-0.5,), 1.0),
-            Person(FRONT, (1.1, 1.3, 4.0), (), 2.0),
+            Person(FRONT, (1.1, 1.3, 4.0), phase=2.0),
         ],
         frames,
     )

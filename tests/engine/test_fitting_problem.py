@@ -93,6 +93,7 @@ def check_gradient(problem: Problem, state: State, groups: set[str], tolerance: 
         if name not in groups:
             continue
         checked.add(name)
+        shared = shared[:, : system.shared_gradient.shape[1]]  # what is not free has no column
         told = (system.gradient * frames).sum((1, 2)) + (system.shared_gradient * shared).sum(1)
         h = 1e-5
         more = problem.linearise(problem.step(state, h * frames, h * shared)).cost

@@ -1,0 +1,49 @@
+"""What many tests share: a small folder of keypoints, and the result of fitting it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+# Threads that spin while they wait make small fits many times slower on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # make_result is shared with other tests
+
+import pytest  # noqa: E402
+
+from layfigure.engine.formats.openpose import write_openpose_folder  # noqa: E402
+from layfigure.engine.jobs import run_job  # noqa: E402
+from layfigure.engine.progress import Progress  # noqa: E402
+from synthetic import FRONT, LEFT, Person, Scene, make_scene  # noqa: E402
+
+
+@dataclass
+class Walk:
+    """Two people in 320x240 pixels as OpenPose JSON; the second comes into the picture late."""
+
+    folder: Path
+    scene: Scene
+    late: int  # the first frame of the second person
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """20 frames, with a frame without people in the middle."""
+    people = [Person(FRONT, (-0.5, 0.0, 4.0), (0.8,)), Person(LEFT, (0.6, 0.0, 4.5), (-0.8,), 1.0)]
+    scene = make_scene(people, 20, focal=320.0, size=(320, 240))
+    scene.clip.points[:3, 1] = 0
+    scene.clip.points[9] = 0
+    folder = tmp_path_factory.mktemp("walk") / "keypoints"
+    write_openpose_folder(folder, scene.clip)
+    return Walk(folder, scene, 3)
+
+
+@pytest.fixture(scope="session")
+def fitted(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The result folder of `walk`, with vertices and overlay. Not to be changed."""
+    out = tmp_path_factory.mktemp("fitted") / "result"
+    params = {"source": str(walk.folder), "pc2": True}
+    return run_job("fit", params, out, Progress(lambda *_: None))
