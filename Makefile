@@ -22,7 +22,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/layfigure fit "$(VIDEO)" -o $(OUT)/fit
 	$(BIN)/python headless/render.py --result $(OUT)/fit --output $(OUT)/film.mp4 \
-		--still $(OUT)/still.png --fbx $(OUT)/character.fbx --blend $(OUT)/character.blend
+		--camera turntable --size 640x360 --still $(OUT)/still.png --fbx $(OUT)/character.fbx --blend $(OUT)/character.blend
 	@echo "Done: $(OUT)/film.mp4, $(OUT)/still.png, $(OUT)/character.fbx, $(OUT)/character.blend," \
 		"$(OUT)/fit/overlay.mp4"
 

@@ -84,7 +84,10 @@ def _holistic(independent: bool) -> Iterator[Callable[[np.ndarray], object]]:
         with _quiet():
             if detector is None:
                 detector = Holistic(
-                    static_image_mode=independent, model_complexity=1, refine_face_landmarks=True
+                    static_image_mode=independent,
+                    model_complexity=1,
+                    smooth_landmarks=False,  # its filter lags quick limbs; the fit smooths better
+                    refine_face_landmarks=True,
                 )
             return detector.process(frame)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class MovieWriter:
 def write_movie(path: str | os.PathLike, fps: float) -> Iterator[MovieWriter]:
     """A MovieWriter whose film stands at `path` when the block has ended well, and else nowhere.
 
-    Raises InputError when the file cannot be written (no place, no right).
+    Raises InputError when the file cannot be written (no place, no right), OSError on a full disk.
     """
     path = Path(path)
     temporary = None
@@ -61,6 +62,8 @@ def write_movie(path: str | os.PathLike, fps: float) -> Iterator[MovieWriter]:
         temporary.chmod(0o644)
         os.replace(temporary, path)
     except OSError as error:  # FFmpeg's failures to write are among them
+        if error.errno == errno.ENOSPC:
+            raise  # the job says so of its whole output
         raise InputError(
             f"{path}: the film cannot be written ({error.strerror}).",
             "Check the folder, the disk's free space and your rights there.",

@@ -19,6 +19,8 @@ from .kinematics import Kinematics
 from .prior import PosePrior
 from .reprojection import Frames, Freedom, data_system
 
+_PRIOR_FRAMES = 8  # a clip's shape is held at least as strongly as if it had so many frames more
+
 
 @dataclass
 class State:
@@ -230,7 +232,7 @@ class Problem:
         # Detector and body disagree about where a hip is in the same way in every frame, so more
         # frames are not more evidence about the shape.
         frames = (self.evidence.weights > 0).any(-1).sum(1).clamp_min(1)
-        shape = (weights.betas**2 * frames)[:, None].to(state.betas)
+        shape = (weights.betas**2 * (frames + _PRIOR_FRAMES))[:, None].to(state.betas)
         away = (state.log_focal - self.focal_start)[:, None]
         system.cost += (state.betas.square() * shape).sum(1)
         system.cost += weights.focal**2 * away[:, 0].square()

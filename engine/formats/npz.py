@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import zipfile
@@ -30,7 +31,7 @@ def read_npz(path: str | os.PathLike, required: Iterable[str] = ()) -> dict[str,
         raise InputError(f"{path}: this is {kind}.", "Give an .npz file of plain numpy arrays.")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            members = {name: archive[name] for name in archive.files}
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise InputError(
@@ -40,6 +41,8 @@ def read_npz(path: str | os.PathLike, required: Iterable[str] = ()) -> dict[str,
         raise InputError(f"{path}: an array in it is damaged ({error}).", _AGAIN) from error
     except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: the archive is damaged ({error}).", _AGAIN) from error
+    # numpy hands out what is no array as bytes.
+    arrays = {name: array for name, array in members.items() if isinstance(array, np.ndarray)}
     missing = [name for name in required if name not in arrays]
     if missing:
         raise InputError(
@@ -52,11 +55,14 @@ def read_npz(path: str | os.PathLike, required: Iterable[str] = ()) -> dict[str,
 def write_npz(path: str | os.PathLike, **arrays: np.ndarray | float | int | str) -> None:
     """Write a compressed npz beside its place, then move it there, so no half file is ever seen."""
     path = Path(path)
+    # Packed in memory: an archive that fails half way complains again when it is thrown away.
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **{k: np.asarray(v) for k, v in arrays.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, **{k: np.asarray(v) for k, v in arrays.items()})
+            stream.write(packed.getbuffer())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

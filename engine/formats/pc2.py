@@ -23,14 +23,17 @@ def write_pc2(
     try:
         with temporary.open("wb") as stream:
             stream.write(_HEADER.pack(_MAGIC, 1, count, start, rate, frames))
-            np.ascontiguousarray(vertices, "<f4").tofile(stream)
+            # Not tofile(): its errors do not say that the disk is full.
+            stream.write(np.ascontiguousarray(vertices, "<f4").data)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def read_pc2(path: str | os.PathLike) -> np.ndarray:
-    """(T, V, 3) float32 metres. Raises InputError for a foreign or cut off file."""
+    """(T, V, 3) float32 metres. Raises InputError for a missing, foreign or cut off file."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file.", "Check the path.")
     raw = Path(path).read_bytes()
     if len(raw) < _HEADER.size or raw[:12] != _MAGIC:
         raise InputError(f"{path}: this is not a PC2 point cache.", "Give a .pc2 file.")

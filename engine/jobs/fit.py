@@ -89,6 +89,8 @@ def _write(
     ids = np.arange(min(t.frame_ids[0] for t in fit.tracks), _last(fit) + 1)
     fps = clip.fps if clip.fps > 0 else 30.0
     save_camera(folder / "camera.npz", _camera(fit, clip, placed[0], ids, fps))
+    if params.pc2:
+        progress.begin(sum(len(t.root) for t in fit.tracks), "Writing vertices")
     people = []
     for number, track in enumerate(fit.tracks):
         person = folder / f"person_{number:02d}"
@@ -174,7 +176,6 @@ def _world_vertices(
     track: Track, body: BodyData, matrix: np.ndarray, progress: Progress
 ) -> np.ndarray:
     model, parts = Body(body), []
-    progress.begin(len(track.root), "Writing vertices")
     for start in range(0, len(track.root), _CHUNK):
         vertices = posed_vertices(model, track, slice(start, start + _CHUNK))
         parts.append((vertices - matrix[:, 3]) @ matrix[:, :3])

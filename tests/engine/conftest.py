@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 # Threads that spin while they wait make small fits many times slower on a busy machine.
@@ -17,16 +16,7 @@ import pytest  # noqa: E402
 from layfigure.engine.formats.openpose import write_openpose_folder  # noqa: E402
 from layfigure.engine.jobs import run_job  # noqa: E402
 from layfigure.engine.progress import Progress  # noqa: E402
-from synthetic import FRONT, LEFT, Person, Scene, make_scene  # noqa: E402
-
-
-@dataclass
-class Walk:
-    """Two people in 320x240 pixels as OpenPose JSON; the second comes into the picture late."""
-
-    folder: Path
-    scene: Scene
-    late: int  # the first frame of the second person
+from synthetic import FRONT, LEFT, Person, Walk, make_scene  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,6 +35,15 @@ class Scene:
     clip: KeypointClip
     joints: np.ndarray  # (P, T, J, 3) metres, camera space
     people: list[Person] = field(default_factory=list)
+
+
+@dataclass
+class Walk:
+    """A scene written as OpenPose JSON; its second person comes into the picture late."""
+
+    folder: Path
+    scene: Scene
+    late: int  # the first frame of the second person
 
 
 def walking_pose(frames: int, phase: float = 0.0, rate: float = 1.0, fps: float = 30.0):

@@ -8,14 +8,15 @@ from torch import Tensor
 
 from layfigure.engine.fitting.banded import System, solve
 
-BATCH, SIZE, SHARED = 3, 4, 2
+BATCH, SIZE = 3, 4
 
 
 def dense(system: System, damping: Tensor) -> Tensor:
     """The step (B, T D + S) by a dense solve of the whole matrix."""
     batch, frames, size = system.gradient.shape
     count = frames * size
-    whole = system.gradient.new_zeros(batch, count + SHARED, count + SHARED)
+    total = count + system.shared_gradient.shape[1]
+    whole = system.gradient.new_zeros(batch, total, total)
 
     def at(t: int) -> slice:
         return slice(t * size, (t + 1) * size)
@@ -37,7 +38,7 @@ def dense(system: System, damping: Tensor) -> Tensor:
     return -torch.linalg.solve(whole, gradient[..., None])[..., 0]
 
 
-def random_system(frames: int) -> System:
+def random_system(frames: int, count: int = 2) -> System:
     """Diagonally dominant; what is called unused holds rubbish, which must not matter."""
     generator = torch.Generator().manual_seed(frames)
 
@@ -45,23 +46,24 @@ def random_system(frames: int) -> System:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     noise = normal(BATCH, frames, SIZE, SIZE)
-    shared = normal(BATCH, SHARED, SHARED)
+    shared = normal(BATCH, count, count)
     return System(
         diagonal=25 * torch.eye(SIZE, dtype=torch.float64) + noise + noise.mT,
         next=normal(BATCH, frames, SIZE, SIZE),
         after=normal(BATCH, frames, SIZE),
         gradient=normal(BATCH, frames, SIZE),
-        cross=normal(BATCH, frames, SIZE, SHARED),
-        shared=60 * torch.eye(SHARED, dtype=torch.float64) + shared + shared.mT,
-        shared_gradient=normal(BATCH, SHARED),
+        cross=normal(BATCH, frames, SIZE, count),
+        shared=60 * torch.eye(count, dtype=torch.float64) + shared + shared.mT,
+        shared_gradient=normal(BATCH, count),
         cost=torch.zeros(BATCH, dtype=torch.float64),
     )
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 8])
 @pytest.mark.parametrize("damped", [False, True])
-def test_as_a_dense_solve(frames: int, damped: bool) -> None:
-    system = random_system(frames)
+@pytest.mark.parametrize("shared_count", [0, 1, 2])
+def test_as_a_dense_solve(frames: int, damped: bool, shared_count: int) -> None:
+    system = random_system(frames, shared_count)
     damping = torch.tensor([0.0, 1e-2, 3.0], dtype=torch.float64) * damped
     by_frame, shared = solve(system, damping)
     found = torch.cat([by_frame.flatten(1), shared], 1)

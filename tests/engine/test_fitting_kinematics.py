@@ -26,7 +26,13 @@ def arguments(count: int = 2, bend: float = 0.5) -> list[Tensor]:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     pose = bend * normal(count, 55, 3)
-    return [normal(count, 3), normal(count, 3), pose, normal(count, 20), normal(count, 52).sigmoid()]
+    return [
+        normal(count, 3),
+        normal(count, 3),
+        pose,
+        normal(count, 20),
+        normal(count, 52).sigmoid(),
+    ]
 
 
 def slopes(function: Callable[[Tensor], Tensor], count: int, size: int) -> Tensor:

@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import Walk
 from layfigure.engine.bodies.model import Body
-from layfigure.engine.bodies.registry import load_shipped
+from layfigure.engine.bodies.registry import SHIPPED, load_shipped
 from layfigure.engine.formats.body_file import load_body
 from layfigure.engine.formats.camera import load_camera
 from layfigure.engine.formats.errors import Cancelled, InputError
@@ -29,7 +28,7 @@ from layfigure.engine.formats.result import read_result
 from layfigure.engine.jobs import run_job
 from layfigure.engine.progress import Progress
 from make_result import posed_vertices
-from synthetic import BODY_JOINTS, aligned_error
+from synthetic import BODY_JOINTS, Walk, aligned_error
 
 PROGRAM = [sys.executable, "-m", "layfigure.engine"]
 
@@ -152,17 +151,18 @@ def test_unrelated_pictures_have_a_camera_each(walk: Walk, tmp_path: Path) -> No
     result = read_result(out)
     assert len(result.people) == 19 + 16
     for person in result.people[::8]:
-        motion, camera = load_motion(person.motion), load_camera(person.motion.parent / "camera.npz")
+        motion, camera = (
+            load_motion(person.motion),
+            load_camera(person.motion.parent / "camera.npz"),
+        )
         assert len(motion.poses) == 1 and motion.joints is not None
         np.testing.assert_array_equal(motion.frame_ids, camera.frame_ids)
-        np.testing.assert_allclose(
-            camera.to_camera(world_joints(motion)), motion.joints, atol=1e-3
-        )
+        np.testing.assert_allclose(camera.to_camera(world_joints(motion)), motion.joints, atol=1e-3)
 
 
 def test_a_body_of_the_user_without_faces_and_hands(walk: Walk, tmp_path: Path) -> None:
     """Another body file takes the place of the shipped one, by path."""
-    shutil.copy(Path(load_body.__code__.co_filename).parents[1] / "bodies/data/layfigure.npz", tmp_path)
+    shutil.copy(SHIPPED, tmp_path / "layfigure.npz")
     out = fit(walk, tmp_path / "out", body=str(tmp_path / "layfigure.npz"), people=1)
     result = read_result(out)
     assert len(result.people) == 1 and result.overlay is None and result.people[0].pc2 is None
@@ -203,9 +203,7 @@ def test_a_foreign_folder_is_left_alone(walk: Walk, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.rglob("*")] == ["out", "thesis.txt"]
 
 
-def test_an_earlier_result_goes_only_when_the_new_one_is_there(
-    walk: Walk, tmp_path: Path
-) -> None:
+def test_an_earlier_result_goes_only_when_the_new_one_is_there(walk: Walk, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "result.json").write_text("{}")
