@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 
 from .formats.errors import Cancelled, InputError
 from .progress import Progress
+from .threads import passive_threads
 
 app = typer.Typer(
     add_completion=False,
@@ -157,6 +158,7 @@ def _our_fault(error: Exception) -> str:
 
 def main() -> None:
     """Entry point of the console script."""
+    passive_threads()
     app()
 
 

@@ -13,10 +13,13 @@ import threading
 import traceback
 from typing import IO, Any
 
+from .threads import passive_threads
+
 
 def main() -> None:
     """Serve until stdin closes or `quit` comes."""
     wire = _claim_stdout()
+    passive_threads()
     from .formats.protocol import PROTOCOL
 
     server = Server(wire)

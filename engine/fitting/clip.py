@@ -79,7 +79,7 @@ def fit_clip(clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick
 
 @contextmanager
 def _threads(device: str) -> Iterator[None]:
-    """One thread on the CPU: the matrices are small, and more threads mostly wait for each other."""
+    """One thread on the CPU: the matrices are small, more threads mostly wait for each other."""
     before = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)

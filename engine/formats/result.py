@@ -21,6 +21,7 @@ class PersonFiles:
     name: str  # person_00, person_01, …
     motion: Path
     pc2: Path | None = None
+    camera: Path | None = None  # of unrelated pictures, which have one each
 
 
 @dataclass
@@ -61,7 +62,13 @@ def write_index(folder: str | os.PathLike, result: Result) -> None:
             "overlay": name(result.overlay),
         },
         "people": [
-            {"name": p.name, "motion": name(p.motion), "pc2": name(p.pc2)} for p in result.people
+            {
+                "name": p.name,
+                "motion": name(p.motion),
+                "pc2": name(p.pc2),
+                "camera": name(p.camera),
+            }
+            for p in result.people
         ],
         "meta": result.meta,
     }
@@ -96,7 +103,8 @@ def read_result(folder: str | os.PathLike) -> Result:
         for entry in index["people"]:
             motion = there(entry["motion"])
             assert motion is not None
-            people.append(PersonFiles(str(entry["name"]), motion, there(entry.get("pc2"))))
+            pc2, camera = there(entry.get("pc2")), there(entry.get("camera"))
+            people.append(PersonFiles(str(entry["name"]), motion, pc2, camera))
         assert body is not None and people
         return Result(
             folder=folder,

@@ -95,11 +95,12 @@ def _write(
     for number, track in enumerate(fit.tracks):
         person = folder / f"person_{number:02d}"
         motion = _motion(track, body, placed[number], fps)
-        save_motion(person / "motion.npz", motion)
-        if params.independent:  # each picture has a camera of its own
-            own = _camera(fit, clip, placed[number], track.frame_ids, fps, number)
-            save_camera(person / "camera.npz", own)
         files = PersonFiles(person.name, person / "motion.npz")
+        save_motion(files.motion, motion)
+        if params.independent:  # each picture has a camera of its own
+            files.camera = person / "camera.npz"
+            own = _camera(fit, clip, placed[number], track.frame_ids, fps, number)
+            save_camera(files.camera, own)
         if params.pc2:
             files.pc2 = person / "vertices.pc2"
             write_pc2(files.pc2, _world_vertices(track, body, placed[number], progress))
