@@ -187,6 +187,7 @@ def _body_problem(
     guess = np.where(np.isfinite(given), given, GUESSED_FOCAL * max(clip.width, clip.height))
     return Problem(
         kinematics=Kinematics(body, rows, Parameters(joints, root=True, expressions=0), like),
+        points=chosen,
         evidence=measure(points, chosen, centre, sizes, like),
         prior=pose_prior([body.joint_names[j] for j in joints]).to(like),
         weights=Weights(focal=KNOWN_FOCAL if np.isfinite(given).all() else GUESSED),
@@ -287,7 +288,7 @@ def _track(
     betas = state.betas[b]
     transl = state.position[b] - problem.kinematics.root_offset(betas)
     stands = np.zeros(points.shape[1:3])
-    stands[:-1, list(BODY_POINTS)] = standing[b].cpu().numpy()
+    stands[:-1, list(problem.points)] = standing[b].cpu().numpy()
 
     def part(values: Tensor) -> np.ndarray:
         return values[span].cpu().numpy()

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .evidence import BODY_POINTS
 from .problem import Problem, State
 
-_FEET = tuple(BODY_POINTS.index(k) for k in (19, 20, 21, 22, 23, 24))
+_FEET = ((19, 20, 21), (22, 23, 24))  # toes and heel, left and right, in BODY_25
 _SLOW = 0.45  # m/s: slower than this, a foot is on its way to stand
 _LOW = 0.08  # m above the lowest foot point of the neighbouring half second
 
@@ -33,16 +32,18 @@ def standing(problem: Problem, state: State) -> Tensor:
     up = up / up.norm(dim=-1, keepdim=True)
     fps = 30.0 * problem.unit
     half = max(2, round(0.25 * fps))
-    for foot in (_FEET[:3], _FEET[3:]):
-        place = points[:, :, list(foot)]
-        speed = (place[:, 1:] - place[:, :-1]).norm(dim=-1).mean(-1) * fps  # (B, T-1)
-        speed = _blur(speed)
-        for k, point in zip(range(3), foot, strict=True):
-            height = (place[:, :, k] * up[:, None]).sum(-1)
-            lowest = _running_min((points[:, :, list(_FEET)] * up[:, None, None]).sum(-1), half)
-            slow = torch.sigmoid((_SLOW - speed) / 0.08)
-            low = torch.sigmoid((_LOW - (height - lowest)[:, :-1]) / 0.02)
-            result[:, :, point] = slow * low
+    feet = [[problem.points.index(k) for k in foot if k in problem.points] for foot in _FEET]
+    if not all(feet):
+        return result  # a body without points on its soles
+    heights = (points[:, :, feet[0] + feet[1]] * up[:, None, None]).sum(-1)
+    lowest = _running_min(heights, half)
+    for foot in feet:
+        place = points[:, :, foot]
+        speed = _blur((place[:, 1:] - place[:, :-1]).norm(dim=-1).mean(-1) * fps)  # (B, T-1)
+        slow = torch.sigmoid((_SLOW - speed) / 0.08)
+        above = (place * up[:, None, None]).sum(-1) - lowest[..., None]
+        low = torch.sigmoid((_LOW - above[:, :-1]) / 0.02)
+        result[:, :, foot] = slow[..., None] * low
     return torch.where(result > 0.3, result, torch.zeros_like(result))
 
 

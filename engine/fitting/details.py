@@ -56,6 +56,7 @@ def fit_details(
         part = replace(
             problem,
             kinematics=Kinematics(body, table, free, state.betas),
+            points=shown,
             evidence=evidence,
             prior=pose_prior(joints).to(state.betas),
             shape_free=False,

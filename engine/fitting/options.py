@@ -10,10 +10,8 @@ class FitOptions:
     """What the user may choose about a fit."""
 
     focal: float | None = None  # px; None = what the footage says, else estimated
-    people: int | None = None  # keep at most so many people; None = all
     independent: bool = False  # unrelated pictures: one body, shape and camera each
     hands: bool = True  # fit fingers where they are seen
     face: bool = True  # fit jaw and expression where the face is seen
     smooth: float = 1.0  # strength of the temporal terms
     device: str = "auto"  # auto, cpu, cuda, mps
-    seed: int = 0

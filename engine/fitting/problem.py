@@ -8,7 +8,7 @@ acceleration, and feet that stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,10 +38,6 @@ class State:
         """(B, T, 3) root joint, metres, camera space."""
         depth = self.place[..., 2:].exp()
         return torch.cat([self.place[..., :2] * depth, depth], -1)
-
-    def pick(self, index: Tensor) -> State:
-        """The clips `index` of the batch."""
-        return State(*(getattr(self, f)[index] for f in self.__dataclass_fields__))
 
     def where(self, mask: Tensor, other: State) -> State:
         """This state where mask (B,) is true, else `other`."""
@@ -87,13 +83,13 @@ class Problem:
     """One body, its free parameters and its evidence."""
 
     kinematics: Kinematics
+    points: tuple[int, ...]  # its keypoints, as indices into the 137-point table
     evidence: Evidence
     prior: PosePrior  # of the free joints
     weights: Weights
     focal_start: Tensor  # (B,) log of the focal length believed in
     shape_free: bool = True
-    pace: Tensor | None = None  # (A,) stiffness of each free joint, 1 = default
-    unit: float = field(default=1.0)  # frames per 1/30 s, so that weights mean the same at any rate
+    unit: float = 1.0  # frames per 1/30 s, so that weights mean the same at any rate
 
     def with_weights(self, **changes: float) -> Problem:
         """The same problem with some weights changed."""
@@ -188,9 +184,7 @@ class Problem:
             stiffness += [turn * pace, move * weights.move * pace]
         pose = state.pose[:, :, list(free.joints)].flatten(2)
         tracks.append(pose)
-        bend = pose.new_ones(len(free.joints)) if self.pace is None else self.pace
-        bend = bend.repeat_interleave(3).expand(len(pose), -1)
-        stiffness.append(bend * weights.bend * pace)
+        stiffness.append(torch.full_like(pose[:, 0], weights.bend * pace))
         if free.expressions:
             tracks.append(state.expression[..., : free.expressions])
             stiffness.append(pose.new_full((len(pose), free.expressions), weights.bend * pace))

@@ -125,13 +125,20 @@ def _last(fit: ClipFit) -> int:
 
 def _world(fit: ClipFit, body: BodyData, independent: bool) -> list[np.ndarray]:
     """(3, 4) world to camera of each track: one for a clip, one each for unrelated pictures."""
-    feet = []
-    for track in fit.tracks:
-        index, points = posed_keypoints(body, track)
-        feet.append(points[:, [index.index(k) for k in _FEET if k in index]])
+    feet = [_soles(track, body) for track in fit.tracks]
     if independent:
         return [world_to_camera([t], [f]) for t, f in zip(fit.tracks, feet, strict=True)]
     return [world_to_camera(fit.tracks, feet)] * len(fit.tracks)
+
+
+def _soles(track: Track, body: BodyData) -> np.ndarray:
+    """(T, N, 3) what touches the floor: points of the soles, or else the feet's joints."""
+    index, points = posed_keypoints(body, track)
+    soles = [index.index(k) for k in _FEET if k in index]
+    if soles:
+        return points[:, soles]
+    feet = [body.joint_names.index(f"{side}_foot") for side in ("left", "right")]
+    return posed_joints(body, track)[:, feet]
 
 
 def _camera(
@@ -165,7 +172,7 @@ def _motion(track: Track, body: BodyData, matrix: np.ndarray, fps: float) -> Mot
         betas=track.betas,
         expression=track.expression,
         fps=fps,
-        body=body.name,
+        body=body.name if body.kind == "layfigure" else body.kind,  # AMASS's name of the model
         joints=posed_joints(body, track),
         joint_names=body.joint_names,
         frame_ids=track.frame_ids,

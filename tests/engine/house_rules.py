@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     **{room: _BODIES for room in _METHODS},
     "jobs": {*_BODIES, *_METHODS, "progress"},
     "progress": {"formats"},
+    "threads": set(),
 }
 _TOP = {*ROOMS, "cli", "serve", "doctor", "__main__"}  # what the files on top may import
 

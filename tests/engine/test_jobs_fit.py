@@ -287,7 +287,13 @@ def test_killed_leaves_no_result_and_is_swept_up(walk: Walk, tmp_path: Path) -> 
 
 def test_interrupted_by_the_user(walk: Walk, tmp_path: Path) -> None:
     """Ctrl-C: exit code 130, one sentence, nothing left."""
-    process = subprocess.Popen(command(walk, tmp_path / "out"), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(walk, tmp_path / "out"),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A runner in the background ignores Ctrl-C, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     wait_for(lambda: list(tmp_path.glob(".out.*")))
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=20)
@@ -301,3 +307,29 @@ def test_index_is_plain_json(fitted: Path) -> None:
     assert index["format"] == 1 and index["units"]["length"] == "metre"
     names = [index["files"]["body"], *(p["motion"] for p in index["people"])]
     assert all((fitted / name).is_file() and not Path(name).is_absolute() for name in names)
+
+
+def test_a_body_in_the_official_layout(walk: Walk, tmp_path: Path) -> None:
+    """A user's file in SMPL-X's layout is fitted like the shipped body, whatever points it has."""
+    ours = load_shipped()
+    count = len(ours.v_template)
+    blends = np.zeros((count, 3, 400), np.float32)
+    blends[:, :, :20], blends[:, :, 300:352] = ours.shapedirs, ours.exprdirs
+    parents = np.array(ours.parents, np.int64)
+    file = tmp_path / "SMPLX_NEUTRAL.npz"
+    np.savez_compressed(
+        file,
+        v_template=ours.v_template,
+        f=ours.faces.astype(np.uint32),
+        shapedirs=blends,
+        posedirs=np.zeros((count, 3, 486), np.float32),
+        J_regressor=ours.J_regressor,
+        weights=ours.weights,
+        kintree_table=np.stack([parents, np.arange(55)]),
+    )
+    params = {"source": str(walk.folder), "body": str(file), "overlay": False}
+    out = run_job("fit", params, tmp_path / "fit", Progress(lambda *_: None))
+    motion = load_motion(read_result(out).people[0].motion)
+    assert motion.body == "smplx"
+    assert motion.betas.shape == (10,) and motion.poses.shape[1] == 165
+    assert np.isfinite(motion.poses).all() and np.abs(motion.betas).max() < 5
