@@ -22,10 +22,10 @@ from .details import fit_details
 from .evidence import BODY_POINTS, measure, person_size
 from .kinematics import Kinematics, Parameters
 from .options import FitOptions
-from .prior import mean_pose, pose_prior
+from .prior import pose_prior
 from .problem import Problem, State, Weights
 from .solver import minimise
-from .start import ENOUGH, best_path, fill, fill_rotations, single_starts
+from .start import ENOUGH, clip_start
 from .swaps import repair_swaps
 
 # The usual main camera of a telephone sees about as wide as this share of the longer side.
@@ -116,7 +116,7 @@ def _fit_clip(
             f"{clip.source}: a person has fewer than {ENOUGH} keypoints in every frame.",
             "Use footage that shows more of the body.",
         )
-    state = _start(problem, known, clip.fps, options, tick)
+    state = clip_start(problem, known, clip.fps, tick)
     state, standing = _whole_clip(problem, state, options, tick)
     state = fit_details(problem, state, body, repaired, centre, options, tick)
     tracks = [
@@ -194,47 +194,6 @@ def _body_problem(
         focal_start=torch.tensor(np.log(guess)).to(like),
         unit=clip.fps / 30.0 if clip.fps > 0 else 1.0,
     )
-
-
-def _start(problem: Problem, known: Tensor, fps: float, options: FitOptions, tick: Tick) -> State:
-    """Initial state of the clip from independent fits of some frames (all of a still)."""
-    evidence, frames = problem.evidence, problem.evidence.size.shape[1]
-    stride = 1 if frames < 12 else max(1, round((fps or 30.0) / 10.0))
-    picked = np.arange(0, frames, stride)
-    few = replace(
-        problem,
-        evidence=replace(
-            evidence,
-            points=evidence.points[:, picked],
-            weights=evidence.weights[:, picked],
-            size=evidence.size[:, picked],
-        ),
-    )
-    batch, size = len(known), problem.kinematics.offsets_betas.shape[2]
-    betas = problem.focal_start.new_zeros(batch, size)
-    focal = problem.focal_start
-    singles, energy = single_starts(few, betas, focal, lambda: tick("Finding the pose"))
-    enough = known[:, picked]
-    seconds = stride / fps if fps > 0 else 1.0
-    choices = best_path(few, singles, energy, enough, seconds)
-    roots: list[Tensor] = []
-    places: list[Tensor] = []
-    poses: list[Tensor] = []
-    everywhere = np.arange(frames)
-    for b in range(batch):
-        seen = np.flatnonzero(enough[b].cpu().numpy())
-        if not len(seen):
-            seen = np.arange(len(picked))
-        index = (b * len(picked) + torch.tensor(seen)) * energy.shape[2] + choices[b].cpu()[seen]
-        index = index.to(singles.root.device)
-        roots.append(fill_rotations(singles.root[index, 0], picked[seen], everywhere))
-        for values, filled in ((singles.place, places), (singles.pose, poses)):
-            known_values = values[index, 0].cpu().numpy()
-            filled.append(torch.tensor(fill(known_values, picked[seen], everywhere)).to(betas))
-    expression = betas.new_zeros(batch, frames, problem.kinematics.entry_expr.shape[2])
-    pose = torch.stack(poses)
-    pose[:, :, 22:] = mean_pose(problem.kinematics.joint_names).to(betas)[22:]
-    return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal.clone())
 
 
 def _whole_clip(

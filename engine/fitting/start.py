@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -50,10 +50,64 @@ def facing(yaw: Tensor) -> Tensor:
     return down @ axis_angle_to_matrix(torch.stack([zero, yaw, zero], -1))
 
 
-def single_starts(problem: Problem, betas: Tensor, log_focal: Tensor, tick) -> tuple[State, Tensor]:
-    """Fit every frame of every clip alone from each yaw.
+def clip_start(problem: Problem, known: Tensor, fps: float, tick: Callable[[str], None]) -> State:
+    """Where a clip begins: independent fits of some frames (all of a still), filled in between.
 
-    betas (B, S), log_focal (B,). Returns a state of (B * T * 4, 1, ...) and its energies (B, T, 4).
+    known (B, T) says which frames have evidence; every clip has some.
+    """
+    evidence, frames = problem.evidence, problem.evidence.size.shape[1]
+    stride = 1 if frames < 12 else max(1, round((fps or 30.0) / 10.0))
+    picked = _frames_to_try(known.cpu().numpy(), stride)
+    few = replace(
+        problem,
+        evidence=replace(
+            evidence,
+            points=evidence.points[:, picked],
+            weights=evidence.weights[:, picked],
+            size=evidence.size[:, picked],
+        ),
+    )
+    batch, size = len(known), problem.kinematics.offsets_betas.shape[2]
+    betas = problem.focal_start.new_zeros(batch, size)
+    focal = problem.focal_start
+    singles, energy = single_starts(few, betas, focal, lambda: tick("Finding the pose"))
+    enough = known[:, picked]
+    seconds = stride / fps if fps > 0 else 1.0
+    choices = best_path(few, singles, energy, enough, seconds)
+    roots: list[Tensor] = []
+    places: list[Tensor] = []
+    poses: list[Tensor] = []
+    everywhere = np.arange(frames)
+    for b in range(batch):
+        seen = np.flatnonzero(enough[b].cpu().numpy())
+        index = (b * len(picked) + torch.tensor(seen)) * energy.shape[2] + choices[b].cpu()[seen]
+        index = index.to(singles.root.device)
+        roots.append(fill_rotations(singles.root[index, 0], picked[seen], everywhere))
+        for values, filled in ((singles.place, places), (singles.pose, poses)):
+            known_values = values[index, 0].cpu().numpy()
+            filled.append(torch.tensor(fill(known_values, picked[seen], everywhere)).to(betas))
+    expression = betas.new_zeros(batch, frames, problem.kinematics.entry_expr.shape[2])
+    pose = torch.stack(poses)
+    pose[:, :, 22:] = mean_pose(problem.kinematics.joint_names).to(betas)[22:]
+    return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal.clone())
+
+
+def _frames_to_try(known: np.ndarray, stride: int) -> np.ndarray:
+    """Every `stride`-th frame, and all frames of a person who is seen in none of those."""
+    chosen = np.zeros(known.shape[1], bool)
+    chosen[::stride] = True
+    for seen in known:
+        if not (seen & chosen).any():
+            chosen |= seen
+    return np.flatnonzero(chosen)
+
+
+def single_starts(
+    problem: Problem, betas: Tensor, log_focal: Tensor, tick: Callable[[], None]
+) -> tuple[State, Tensor]:
+    """Fit every frame of every clip alone from each of H hypotheses, a yaw and a pose each.
+
+    betas (B, S), log_focal (B,). Returns a state of (B * T * H, 1, ...) and its energies (B, T, H).
     """
     evidence, hypotheses = problem.evidence, len(YAWS) * len(_SEEDS)
     batch, frames = evidence.size.shape
