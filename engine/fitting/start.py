@@ -72,8 +72,7 @@ def clip_start(problem: Problem, known: Tensor, fps: float, tick: Callable[[str]
     focal = problem.focal_start
     singles, energy = single_starts(few, betas, focal, lambda: tick("Finding the pose"))
     enough = known[:, picked]
-    seconds = stride / fps if fps > 0 else 1.0
-    choices = best_path(few, singles, energy, enough, seconds)
+    choices = best_path(few, singles, energy, enough, picked / (fps or 30.0))
     roots: list[Tensor] = []
     places: list[Tensor] = []
     poses: list[Tensor] = []
@@ -153,11 +152,12 @@ def _place(
 
 
 def best_path(
-    problem: Problem, state: State, energy: Tensor, enough: Tensor, stride_seconds: float
+    problem: Problem, state: State, energy: Tensor, enough: Tensor, times: np.ndarray
 ) -> Tensor:
     """Viterbi over frames: energy against the jump of the joints. Returns choices (B, T).
 
-    enough (B, T) says which frames have evidence; the others get choice 0 and are filled later.
+    enough (B, T) says which frames have evidence (the others get choice 0 and are filled later),
+    times (T,) when they were, in seconds.
     """
     batch, frames, hypotheses = energy.shape
     posed = problem.kinematics.pose(
@@ -178,7 +178,7 @@ def best_path(
         total, back = costs[b, seen[0]].copy(), []
         for before, now in zip(seen[:-1], seen[1:], strict=True):
             jump = joints[b, before][:, None] - joints[b, now][None]
-            time = stride_seconds * (now - before)
+            time = times[now] - times[before]
             expected = 0.25 * min(time * 30, 15.0) ** 0.5
             cost = np.minimum((jump**2).sum(-1) / expected**2, 60.0)
             step = total[:, None] + cost + costs[b, now][None]
