@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -112,7 +110,9 @@ def fit(
 @app.command()
 def serve() -> None:
     """Answer the add-on: JSON lines on stdin and stdout."""
-    os.execv(sys.executable, [sys.executable, "-m", "layfigure.engine", "serve"])
+    from .serve import main as answer
+
+    answer()
 
 
 def _run(job: str, params: dict, output: Path) -> Path:
