@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Videos, photographs and scans to animated characters.",
 )
+models = typer.Typer(no_args_is_help=True, help="Your own body model files.")
+app.add_typer(models, name="models")
 _screen = Console(stderr=True)
 
 Device = Annotated[str, typer.Option(help="auto, cuda, cpu or mps.")]
@@ -71,7 +75,9 @@ def fit(
         Path, typer.Argument(help="A video, pictures, or a folder of OpenPose JSON.")
     ],
     output: Out,
-    body: Annotated[str, typer.Option(help="layfigure, or a body model file.")] = "layfigure",
+    body: Annotated[
+        str, typer.Option(help="layfigure, a registered name, or a body model file.")
+    ] = "layfigure",
     people: People = None,
     focal: Annotated[float | None, typer.Option(help="Focal length in pixels.")] = None,
     camera: Annotated[
@@ -107,6 +113,53 @@ def fit(
         _screen.print(f"Note: {note}", markup=False, highlight=False)
 
 
+@models.command("add")
+def models_add(
+    file: Annotated[Path, typer.Argument(help="An SMPL, SMPL-H or SMPL-X file, .npz or .pkl.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; default: the file's.")] = None,
+) -> None:
+    """Check a model file of yours and remember where it lies."""
+    from .bodies.models import add_model
+
+    with _sentences():
+        model = add_model(file, name)
+        print(f"{model.name}: {model.kind}, {model.path}. Use it with --body {model.name}.")
+
+
+@models.command("list")
+def models_list() -> None:
+    """The registered model files."""
+    from .bodies.models import registered
+
+    with _sentences():
+        for model in registered().values():
+            print(f"{model.name:24}{model.kind:10}{model.path}{'' if model.there else '  MISSING'}")
+
+
+@models.command("remove")
+def models_remove(name: Annotated[str, typer.Argument(help="Its name in the list.")]) -> None:
+    """Forget a model file; the file itself stays."""
+    from .bodies.models import remove_model
+
+    with _sentences():
+        remove_model(name)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Wrong input ends the program with its sentence and code 2."""
+    try:
+        yield
+    except InputError as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: InputError) -> typer.Exit:
+    """Say what is wrong with the input; the way out to raise."""
+    _screen.print(f"layfigure: {error}", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(2)
+
+
 @app.command()
 def serve() -> None:
     """Answer the add-on: JSON lines on stdin and stdout."""
@@ -131,8 +184,7 @@ def _run(job: str, params: dict, output: Path) -> Path:
             folder = run_job(job, params, output, Progress(report))
         except InputError as error:
             bar.stop()
-            _screen.print(f"layfigure: {error}", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise _refusal(error) from None
         except (Cancelled, KeyboardInterrupt):
             bar.stop()
             _screen.print("layfigure: cancelled; nothing was written.")

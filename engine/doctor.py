@@ -59,7 +59,7 @@ def examine() -> list[Finding]:
         Finding("Devices", bool(there), True, ", ".join(there) or "none: torch is missing")
     )
     findings.append(_body())
-    return findings
+    return [*findings, *_models()]
 
 
 def _package(package: str, module: str, use: str, needed: bool) -> Finding:
@@ -88,6 +88,25 @@ def _body() -> Finding:
         f"{len(body.v_template)} vertices, {len(body.joint_names)} joints, "
         f"{body.shapedirs.shape[2]} betas, {len(body.expression_names)} facial actions",
     )
+
+
+def _models() -> list[Finding]:
+    """The user's own files; without any, how to bring them."""
+    from .formats.errors import InputError
+
+    try:
+        from .bodies.models import registered
+
+        models = registered().values()
+    except (InputError, ImportError) as error:
+        return [Finding("Your models", False, False, str(error))]
+    if not models:
+        hint = "none registered; bring SMPL, SMPL-H or SMPL-X with: layfigure models add FILE"
+        return [Finding("Your models", True, False, hint)]
+    return [
+        Finding(m.name, m.there, False, f"{m.kind}, {m.path}{'' if m.there else ': no such file'}")
+        for m in models
+    ]
 
 
 def as_dict(findings: list[Finding]) -> dict:

@@ -33,7 +33,7 @@ class FitParams(DetectParams):
     """A body fitted to a video, pictures or OpenPose keypoints."""
 
     source: Path = Field(description="a video, a picture, a folder of pictures or OpenPose JSON")
-    body: str = Field("layfigure", description="layfigure, or a body model file")
+    body: str = Field("layfigure", description="layfigure, a registered name, or a body model file")
     focal: float | None = Field(None, gt=0, description="focal length in pixels")
     camera: Path | None = Field(None, description="JSON with width, height, fps and focal")
     hands: bool = Field(True, description="fit the fingers")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..bodies.model import Body
-from ..bodies.registry import load_body_file, load_shipped
+from ..bodies.models import load_model
 from ..fitting.clip import ClipFit, Track, fit_clip
 from ..fitting.options import FitOptions
 from ..fitting.output import (
@@ -45,7 +45,7 @@ def run_fit(params: FitParams, out: Path, progress: Progress) -> Path:
 
     Raises InputError for input that cannot be used; nothing is written then.
     """
-    body = load_shipped() if params.body == "layfigure" else load_body_file(params.body)
+    body = load_model(params.body)
     detected = 0.0 if keypoints_given(params.source) else 0.5
     progress.plan(
         *([detected] if detected else []),
