@@ -32,7 +32,7 @@ from .swaps import repair_swaps
 GUESSED_FOCAL = 0.8
 KNOWN_FOCAL, GUESSED = 20.0, 4.0  # 1 / spread of the log focal length when it is given, when not
 # Temporal weights at 30 frames a second, see Weights.
-SMOOTH = {"turn": 60.0, "move": 600.0, "bend": 40.0, "bend_speed": 0.5}
+SMOOTH = {"turn": 40.0, "move": 400.0, "bend": 25.0, "bend_speed": 0.5}
 STAND, QUICK = 400.0, 6.0
 
 
