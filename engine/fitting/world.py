@@ -34,6 +34,16 @@ def world_to_camera(tracks: list[Track], feet: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([rotation, (rotation @ origin)[:, None]], 1)
 
 
+def stand_at(matrix: np.ndarray, root: np.ndarray, place: tuple[float, float]) -> np.ndarray:
+    """`matrix` (3, 4) with the world moved along the floor so that `root` is above `place` (x, z).
+
+    root (3,) metres, camera space.
+    """
+    here = matrix[:, :3].T @ (root - matrix[:, 3])
+    shift = np.array([place[0] - here[0], 0.0, place[1] - here[2]])
+    return np.concatenate([matrix[:, :3], (matrix[:, 3] - matrix[:, :3] @ shift)[:, None]], 1)
+
+
 def to_world(
     matrix: np.ndarray, pose: np.ndarray, transl: np.ndarray, root_rest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from ..fitting.output import (
     posed_vertices,
     reprojection_error,
 )
-from ..fitting.world import to_world, world_to_camera
+from ..fitting.world import stand_at, to_world, world_to_camera
 from ..formats.body_file import BodyData, save_body
 from ..formats.camera import Camera, save_camera
 from ..formats.folder import whole_folder
@@ -33,6 +33,7 @@ from .evidence import gather, keypoints_given
 if TYPE_CHECKING:
     from ..capture.video import Footage
 
+_APART = 1.5  # m between people of unrelated pictures, who stand in a row
 _CHUNK = 32  # frames whose meshes are held at once
 _STEPS = 65  # solver steps of a usual fit, for the bar
 _FEET = tuple(
@@ -126,9 +127,14 @@ def _last(fit: ClipFit) -> int:
 def _world(fit: ClipFit, body: BodyData, independent: bool) -> list[np.ndarray]:
     """(3, 4) world to camera of each track: one for a clip, one each for unrelated pictures."""
     feet = [_soles(track, body) for track in fit.tracks]
-    if independent:
-        return [world_to_camera([t], [f]) for t, f in zip(fit.tracks, feet, strict=True)]
-    return [world_to_camera(fit.tracks, feet)] * len(fit.tracks)
+    if not independent:
+        return [world_to_camera(fit.tracks, feet)] * len(fit.tracks)
+    placed = []
+    for number, (track, soles) in enumerate(zip(fit.tracks, feet, strict=True)):
+        root = posed_joints(body, track)[0, 0]
+        matrix = world_to_camera([track], [soles])
+        placed.append(stand_at(matrix, root, (_APART * number, 0.0)))
+    return placed
 
 
 def _soles(track: Track, body: BodyData) -> np.ndarray:

@@ -333,3 +333,17 @@ def test_a_body_in_the_official_layout(walk: Walk, tmp_path: Path) -> None:
     assert motion.body == "smplx"
     assert motion.betas.shape == (10,) and motion.poses.shape[1] == 165
     assert np.isfinite(motion.poses).all() and np.abs(motion.betas).max() < 5
+
+
+def test_people_of_unrelated_pictures_stand_in_a_row(walk: Walk, tmp_path: Path) -> None:
+    """Each has the camera of its picture, and none stands inside another."""
+    params = {"source": str(walk.folder), "independent": True, "overlay": False}
+    result = read_result(run_job("fit", params, tmp_path / "fit", Progress(lambda *_: None)))
+    assert len(result.people) > 20
+    for number, files in enumerate(result.people):
+        motion = load_motion(files.motion)
+        joints = world_joints(motion)
+        np.testing.assert_allclose(joints[0, 0, [0, 2]], [1.5 * number, 0.0], atol=1e-3)
+        assert files.camera is not None
+        seen = load_camera(files.camera).to_camera(joints)
+        np.testing.assert_allclose(seen, motion.joints, atol=1e-3)
