@@ -39,8 +39,6 @@ class Job:
     error: str = ""
     hint: str = ""
     note: str = ""  # what became of the result in Blender
-    started: float = 0.0  # time.monotonic()
-    finished: float = 0.0
     cancel_by: float | None = None  # when a cancelled job's engine is ended
 
     @property
@@ -156,7 +154,7 @@ class JobList:
             job.message = "Starting the engine"
             return
         assert self.client is not None
-        job.status, job.message, job.started = RUNNING, "Starting", self.clock()
+        job.status, job.message = RUNNING, "Starting"
         self.client.send("run", id=job.id, job=job.name, params=job.params, out=str(job.out))
 
     def _start_engine(self, job: Job) -> bool:
@@ -245,7 +243,7 @@ class JobList:
         self._end(job, FAILED)
 
     def _end(self, job: Job, status: str) -> None:
-        job.status, job.finished, job.eta_s = status, self.clock(), None
+        job.status, job.eta_s = status, None
         job.message = {DONE: "Done", FAILED: "Failed", CANCELLED: "Cancelled"}[status]
 
 

@@ -19,7 +19,7 @@ from ..formats.errors import InputError
 from ..formats.keypoints import KEYPOINT_NAMES, KeypointClip
 from . import contact
 from .details import fit_details
-from .evidence import BODY_POINTS, measure, person_size
+from .evidence import BODY_POINTS, LEAST, measure, person_size
 from .kinematics import Kinematics, Parameters
 from .options import FitOptions
 from .prior import pose_prior
@@ -38,7 +38,7 @@ STAND, QUICK = 400.0, 6.0
 
 @dataclass
 class Track:
-    """The fit of one person in camera space. T frames from `first` on."""
+    """The fit of one person in camera space, T frames."""
 
     frame_ids: np.ndarray  # (T,)
     observed: np.ndarray  # (T,) bool
@@ -47,7 +47,6 @@ class Track:
     pose: np.ndarray  # (T, J, 3) axis-angle; row 0 unused
     betas: np.ndarray  # (B,)
     expression: np.ndarray  # (T, E)
-    standing: np.ndarray  # (T, 137) how surely a foot point stands until the next frame
     size: np.ndarray  # (T,) px
     points: np.ndarray  # (T, 137, 3) the keypoints after repair
     swaps: np.ndarray  # (T,) state of the labels, see repair_swaps
@@ -102,6 +101,9 @@ def _fit_clip(
     if len(points) and not options.independent:
         pairs = [repair_swaps(p, s) for p, s in zip(points, sizes, strict=True)]
         repaired, states = (np.stack(x) for x in zip(*pairs, strict=True))
+    enough = _seen_enough(repaired)
+    few = int((~enough & (repaired[..., 2] > 0).any((1, 2))).sum())
+    repaired, states, sizes, pictures = (x[enough] for x in (repaired, states, sizes, pictures))
     if not len(repaired):
         raise InputError(
             f"{clip.source}: nobody is seen well enough to fit.",
@@ -113,18 +115,18 @@ def _fit_clip(
     known = (problem.evidence.weights > 0).sum(-1) >= ENOUGH
     if not bool(known.any(1).all()):
         raise InputError(
-            f"{clip.source}: a person has fewer than {ENOUGH} keypoints in every frame.",
+            f"{clip.source}: a person has fewer than {ENOUGH} keypoints that this body knows.",
             "Use footage that shows more of the body.",
         )
     state = clip_start(problem, known, clip.fps, tick)
-    state, standing = _whole_clip(problem, state, options, tick)
+    state = _whole_clip(problem, state, options, tick)
     state = fit_details(problem, state, body, repaired, centre, options, tick)
     tracks = [
-        _track(problem, state, b, known, standing, repaired, sizes, states, pictures[b])
+        _track(problem, state, b, known, repaired, sizes, states, pictures[b])
         for b in range(len(repaired))
     ]
     focal = state.log_focal.exp().cpu().numpy()
-    return ClipFit(tracks, focal, given, _notes(focal, given, states))
+    return ClipFit(tracks, focal, given, _notes(focal, given, states, few))
 
 
 def choose_device(name: str) -> str:
@@ -150,8 +152,13 @@ def _one_each(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     people = points.shape[0]
     points = points.transpose(1, 0, 2, 3).reshape(-1, 1, *points.shape[2:])
-    seen = np.flatnonzero((points[:, 0, :25, 2] > 0).sum(-1) >= ENOUGH)
-    return points[seen], seen // people
+    return points, np.arange(len(points)) // max(people, 1)
+
+
+def _seen_enough(points: np.ndarray) -> np.ndarray:
+    """(B,) who has the keypoints to start from in any frame; points (B, T, 137, 3)."""
+    seen = points[:, :, list(BODY_POINTS), 2] > LEAST
+    return (seen.sum(-1) >= ENOUGH).any(1)
 
 
 def _given_focal(clip: KeypointClip, options: FitOptions, pictures: np.ndarray) -> np.ndarray:
@@ -201,7 +208,7 @@ def _whole_clip(
     state: State,
     options: FitOptions,
     tick: Tick,
-) -> tuple[State, Tensor]:
+) -> State:
     """The clip with everything free, then again with one focal length and feet that stand."""
     smooth = options.smooth
 
@@ -217,11 +224,11 @@ def _whole_clip(
     state, _ = minimise(problem, state, 6, 1e-3, work)
     standing = contact.standing(problem, state)
     if not bool((standing > 0).any()):
-        return state, standing
+        return state
     problem = replace(problem, evidence=replace(problem.evidence, standing=standing))
     problem = problem.with_weights(stand=STAND * smooth, quick=QUICK)
     state, _ = minimise(problem, state, 12, 3e-4, work)
-    return state, standing
+    return state
 
 
 def _common(log_focal: Tensor, weights: Tensor) -> Tensor:
@@ -235,7 +242,6 @@ def _track(
     state: State,
     b: int,
     known: Tensor,
-    standing: Tensor,
     points: np.ndarray,
     sizes: np.ndarray,
     states: np.ndarray,
@@ -246,8 +252,6 @@ def _track(
     span = slice(seen[0], seen[-1] + 1)
     betas = state.betas[b]
     transl = state.position[b] - problem.kinematics.root_offset(betas)
-    stands = np.zeros(points.shape[1:3])
-    stands[:-1, list(problem.points)] = standing[b].cpu().numpy()
 
     def part(values: Tensor) -> np.ndarray:
         return values[span].cpu().numpy()
@@ -260,15 +264,14 @@ def _track(
         pose=part(state.pose[b]),
         betas=betas.cpu().numpy(),
         expression=part(state.expression[b]),
-        standing=stands[span],
         size=sizes[b][span],
         points=points[b][span],
         swaps=states[b][span],
     )
 
 
-def _notes(focal: np.ndarray, given: np.ndarray, states: np.ndarray) -> list[str]:
-    notes = []
+def _notes(focal: np.ndarray, given: np.ndarray, states: np.ndarray, few: int) -> list[str]:
+    notes = [f"Left out, because too little is seen of them: {few}."] if few else []
     moved = np.abs(np.log(focal / given)) > np.log(1.2)
     if moved.any():
         k = int(np.flatnonzero(moved)[0])

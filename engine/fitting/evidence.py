@@ -22,7 +22,7 @@ _HARDER = {
     **{f"{side}{part}": 1.3 for side in "LR" for part in ("BigToe", "SmallToe", "Heel", "Ear")},
 }
 _PALM, _FACE, _FINGER = 0.012, 0.008, 0.012
-_LEAST = 0.05  # confidence under which a point is taken as not seen
+LEAST = 0.05  # confidence under which a point is taken as not seen
 
 
 def expected_errors(points: tuple[int, ...]) -> np.ndarray:
@@ -42,7 +42,7 @@ def person_size(points: np.ndarray) -> np.ndarray:
     as well.
     """
     body = points[:, :25]
-    seen = body[..., 2] > _LEAST
+    seen = body[..., 2] > LEAST
     low = np.where(seen[..., None], body[..., :2], np.inf).min(1)
     high = np.where(seen[..., None], body[..., :2], -np.inf).max(1)
     size = np.where(seen.sum(1) >= 4, (high - low).max(1), np.nan)
@@ -73,7 +73,7 @@ def measure(
 ) -> Evidence:
     """Evidence of B tracks: clip (B, T, 137, 3), centre (2,) px, size (B, T) px."""
     chosen = clip[:, :, list(points)]
-    confidence = np.where(chosen[..., 2] > _LEAST, chosen[..., 2].clip(0.0, 1.0), 0.0)
+    confidence = np.where(chosen[..., 2] > LEAST, chosen[..., 2].clip(0.0, 1.0), 0.0)
     weights = confidence / expected_errors(points)
     place = np.where(confidence[..., None] > 0, chosen[..., :2] - centre, 0.0)
     return Evidence(

@@ -284,3 +284,12 @@ def test_the_gpu_finds_the_same() -> None:
         pytest.skip("no CUDA device here")
     first, second = two_fits(make_scene([Person()], 12).clip, "cpu", "cuda")
     np.testing.assert_allclose(first, second, atol=2e-3)
+
+
+def test_a_person_of_whom_too_little_is_seen_is_left_out() -> None:
+    """The others are fitted all the same, and a note says so."""
+    scene = make_scene([Person(), Person(place=(0.8, 0.0, 5.0))], 12)
+    scene.clip.points[:, 1, 4:] = 0  # four points of the second person are left
+    found = fit_clip(scene.clip, load_shipped(), FitOptions(), lambda _: None)
+    assert len(found.tracks) == 1
+    assert any("too little" in note for note in found.notes)
