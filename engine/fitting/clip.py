@@ -106,7 +106,7 @@ def _fit_clip(
     repaired, states, sizes, pictures = (x[enough] for x in (repaired, states, sizes, pictures))
     if not len(repaired):
         raise InputError(
-            f"{clip.source}: nobody is seen well enough to fit.",
+            f"{clip.source}: nobody can be fitted, all have fewer than {ENOUGH} keypoints a frame.",
             "Use footage that shows at least the torso and the head or the legs.",
         )
     given = _given_focal(clip, options, pictures)
