@@ -24,6 +24,7 @@ _NEEDED = (
 _OPTIONAL = (
     *("lmk_faces_idx", "lmk_bary_coords", "dynamic_lmk_faces_idx", "dynamic_lmk_bary_coords"),
     *("vt", "ft"),
+    *("hands_componentsl", "hands_componentsr", "hands_meanl", "hands_meanr"),
 )
 _KIND = {len(names): kind for kind, names in JOINTS.items()}
 # SMPL-X keeps expressions behind the shape components: at 300 in full files, at 10 in short ones.
@@ -37,7 +38,7 @@ def read_official(
     """A SMPL, SMPL-H or SMPL-X file, told apart by its number of joints.
 
     Keeps the first `betas` shape and `expressions` expression components (None: all). Hands are
-    absolute rotations: the file's mean hand pose is not added.
+    absolute rotations: the file's mean hand pose is not added, only kept beside its components.
     Raises InputError: no such file, damaged, not such a model, arrays missing or of wrong shape.
     """
     path = Path(path)
@@ -68,6 +69,7 @@ def read_official(
             f"expression_{i}" for i in range(expression[..., :expressions].shape[-1])
         ),
         **_texture(model, faces),
+        **_hands(path, model),
         **_keypoints(path, kind, faces, model),
         kind=kind,
         licence="the user's own file, under its publisher's licence",
@@ -130,6 +132,18 @@ def _texture(model: dict[str, np.ndarray], faces: np.ndarray) -> dict[str, Any]:
     if vt is None or ft is None or ft.shape != faces.shape:
         return {"vt": None, "ft": None}
     return {"vt": _floats(vt), "ft": ft.astype(np.int32)}
+
+
+def _hands(path: Path, model: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The pose components and mean poses of both hands, where the file has them all."""
+    names = [f"hands_{what}{side}" for what in ("components", "mean") for side in "lr"]
+    if not all(name in model for name in names):
+        return {}
+    left, right, *means = (model[name] for name in names)
+    if left.shape != right.shape or left.shape[1:] != (45,) or any(m.size != 45 for m in means):
+        raise InputError(f"{path}: its hand components or means are not of 45 numbers.", _HINT)
+    mean = np.stack([_floats(m).reshape(45) for m in means])
+    return {"hand_components": _floats(np.stack([left, right])), "hand_mean": mean}
 
 
 def _keypoints(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,9 +24,11 @@ from .kinematics import Kinematics, Parameters
 from .options import FitOptions
 from .prior import pose_prior
 from .problem import Problem, State, Weights
+from .refit import Start, state_of
 from .solver import minimise
 from .start import ENOUGH, clip_start
 from .swaps import repair_swaps
+from .tracks import ClipFit, Track
 
 # The usual main camera of a telephone sees about as wide as this share of the longer side.
 GUESSED_FOCAL = 0.8
@@ -36,44 +38,25 @@ SMOOTH = {"turn": 40.0, "move": 400.0, "bend": 25.0, "bend_speed": 0.5}
 STAND, QUICK = 400.0, 6.0
 
 
-@dataclass
-class Track:
-    """The fit of one person in camera space, T frames."""
-
-    frame_ids: np.ndarray  # (T,)
-    observed: np.ndarray  # (T,) bool
-    root: np.ndarray  # (T, 3, 3) body to camera
-    transl: np.ndarray  # (T, 3) metres
-    pose: np.ndarray  # (T, J, 3) axis-angle; row 0 unused
-    betas: np.ndarray  # (B,)
-    expression: np.ndarray  # (T, E)
-    size: np.ndarray  # (T,) px
-    points: np.ndarray  # (T, 137, 3) the keypoints after repair
-    swaps: np.ndarray  # (T,) state of the labels, see repair_swaps
-
-
-@dataclass
-class ClipFit:
-    """All people of a clip and the camera they were fitted with."""
-
-    tracks: list[Track]
-    focal: np.ndarray  # px, one value a track (one for all in a clip)
-    focal_given: np.ndarray  # px or NaN, likewise
-    notes: list[str]
-
-
 Tick = Callable[[str], None]
 
 
-def fit_clip(clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick) -> ClipFit:
+def fit_clip(
+    clip: KeypointClip,
+    body: BodyData,
+    options: FitOptions,
+    tick: Tick,
+    start: Start | None = None,
+) -> ClipFit:
     """Fit `body` to every person of `clip`, whose people slots are people (see track_people).
 
-    `tick(message)` is called before every solver step and may raise Cancelled. Raises InputError
-    when nobody is seen well enough to start from.
+    With `start`, a fit of the same clip by the same body, only the motion is solved again: shape
+    and focal length stay. `tick(message)` is called before every solver step and may raise
+    Cancelled. Raises InputError when nobody is seen well enough to start from.
     """
     device = choose_device(options.device)
     with _threads(device):
-        return _fit_clip(clip, body, options, tick, device)
+        return _fit_clip(clip, body, options, tick, device, start)
 
 
 @contextmanager
@@ -89,7 +72,12 @@ def _threads(device: str) -> Iterator[None]:
 
 
 def _fit_clip(
-    clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick, device: str
+    clip: KeypointClip,
+    body: BodyData,
+    options: FitOptions,
+    tick: Tick,
+    device: str,
+    start: Start | None,
 ) -> ClipFit:
     like = torch.zeros(0, device=device, dtype=torch.float32 if device == "mps" else torch.float64)
     points = clip.points.transpose(1, 0, 2, 3).astype(np.float64)  # (P, F, 137, 3)
@@ -98,12 +86,16 @@ def _fit_clip(
         points, pictures = _one_each(points)
     sizes = np.array([person_size(p) for p in points]).reshape(points.shape[:2])
     repaired, states = points, np.zeros(points.shape[:2], int)
-    if len(points) and not options.independent:
+    trusted = np.zeros(points.shape[:3], bool)
+    if start is not None:
+        trusted = start.trusted.transpose(1, 0, 2)
+    elif len(points) and not options.independent:
         pairs = [repair_swaps(p, s) for p, s in zip(points, sizes, strict=True)]
         repaired, states = (np.stack(x) for x in zip(*pairs, strict=True))
     enough = _seen_enough(repaired)
     few = int((~enough & (repaired[..., 2] > 0).any((1, 2))).sum())
-    repaired, states, sizes, pictures = (x[enough] for x in (repaired, states, sizes, pictures))
+    rows = (repaired, states, sizes, pictures, trusted)
+    repaired, states, sizes, pictures, trusted = (x[enough] for x in rows)
     if not len(repaired):
         raise InputError(
             f"{clip.source}: nobody can be fitted, all have fewer than {ENOUGH} keypoints a frame.",
@@ -111,16 +103,20 @@ def _fit_clip(
         )
     given = _given_focal(clip, options, pictures)
     centre = np.array([clip.width / 2, clip.height / 2])
-    problem = _body_problem(body, repaired, centre, sizes, given, clip, like)
+    problem = _body_problem(body, repaired, centre, sizes, trusted, given, clip, like)
     known = (problem.evidence.weights > 0).sum(-1) >= ENOUGH
     if not bool(known.any(1).all()):
         raise InputError(
             f"{clip.source}: a person has fewer than {ENOUGH} keypoints that this body knows.",
             "Use footage that shows more of the body.",
         )
-    state = clip_start(problem, known, clip.fps, tick)
-    state = _whole_clip(problem, state, options, tick)
-    state = fit_details(problem, state, body, repaired, centre, options, tick)
+    if start is None:
+        state = clip_start(problem, known, clip.fps, tick)
+        state = _whole_clip(problem, state, options, tick)
+    else:
+        state = state_of(start.of(enough), problem.kinematics, points.shape[1], like)
+        state = _again(problem, state, options, tick)
+    state = fit_details(problem, state, body, repaired, centre, options, tick, trusted)
     tracks = [
         _track(problem, state, b, known, repaired, sizes, states, pictures[b])
         for b in range(len(repaired))
@@ -185,6 +181,7 @@ def _body_problem(
     points: np.ndarray,
     centre: np.ndarray,
     sizes: np.ndarray,
+    trusted: np.ndarray,
     given: np.ndarray,
     clip: KeypointClip,
     like: Tensor,
@@ -195,7 +192,7 @@ def _body_problem(
     return Problem(
         kinematics=Kinematics(body, rows, Parameters(joints, root=True, expressions=0), like),
         points=chosen,
-        evidence=measure(points, chosen, centre, sizes, like),
+        evidence=measure(points, chosen, centre, sizes, like, trusted),
         prior=pose_prior([body.joint_names[j] for j in joints]).to(like),
         weights=Weights(focal=KNOWN_FOCAL if np.isfinite(given).all() else GUESSED),
         focal_start=torch.tensor(np.log(guess)).to(like),
@@ -222,13 +219,25 @@ def _whole_clip(
         problem = problem.with_weights(focal=0.0)
     problem = problem.with_weights(robust=4.0)
     state, _ = minimise(problem, state, 6, 1e-3, work)
+    return minimise(_grounded(problem, state, smooth), state, 12, 3e-4, work)[0]
+
+
+def _again(problem: Problem, state: State, options: FitOptions, tick: Tick) -> State:
+    """The motion alone, from a state that was right but for what an artist corrected."""
+    smooth = options.smooth
+    problem = replace(problem, shape_free=False)
+    problem = problem.with_weights(focal=0.0, **{k: v * smooth for k, v in SMOOTH.items()})
+    problem = _grounded(problem, state, smooth)
+    return minimise(problem, state, 15, 1e-4, lambda: tick("Fitting the clip again"))[0]
+
+
+def _grounded(problem: Problem, state: State, smooth: float) -> Problem:
+    """The same problem with the feet that stand in `state` held where they are."""
     standing = contact.standing(problem, state)
     if not bool((standing > 0).any()):
-        return state
+        return problem
     problem = replace(problem, evidence=replace(problem.evidence, standing=standing))
-    problem = problem.with_weights(stand=STAND * smooth, quick=QUICK)
-    state, _ = minimise(problem, state, 12, 3e-4, work)
-    return state
+    return problem.with_weights(stand=STAND * smooth, quick=QUICK)
 
 
 def _common(log_focal: Tensor, weights: Tensor) -> Tensor:

@@ -29,10 +29,12 @@ def fit_details(
     centre: np.ndarray,
     options: FitOptions,
     tick: Callable[[str], None],
+    trusted: np.ndarray,
 ) -> State:
     """Fingers, jaw and expression of every person; the body, shape and camera stay.
 
-    points (B, T, 137, 3) px. What is not seen stays at the prior and moves smoothly.
+    points (B, T, 137, 3) px, trusted (B, T, 137) see measure. What is not seen stays at the prior
+    and moves smoothly.
     """
     names = list(body.joint_names)
     parts: list[tuple[str, tuple[int, ...], list[str], int]] = []
@@ -48,7 +50,7 @@ def fit_details(
         if not shown or not set(joints) <= set(names):
             continue
         size = problem.evidence.size.cpu().numpy()
-        evidence = measure(points, shown, centre, size, state.betas)
+        evidence = measure(points, shown, centre, size, state.betas, trusted)
         if not bool((evidence.weights > 0).any()):
             continue
         free = Parameters(tuple(names.index(j) for j in joints), False, expressions)

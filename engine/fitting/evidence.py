@@ -22,6 +22,7 @@ _HARDER = {
     **{f"{side}{part}": 1.3 for side in "LR" for part in ("BigToe", "SmallToe", "Heel", "Ear")},
 }
 _PALM, _FACE, _FINGER = 0.012, 0.008, 0.012
+_TRUSTED = 3.0  # times a detected point's weight
 LEAST = 0.05  # confidence under which a point is taken as not seen
 
 
@@ -70,14 +71,21 @@ def measure(
     centre: np.ndarray,
     size: np.ndarray,
     like: torch.Tensor,
+    trusted: np.ndarray | None = None,
 ) -> Evidence:
-    """Evidence of B tracks: clip (B, T, 137, 3), centre (2,) px, size (B, T) px."""
+    """Evidence of B tracks: clip (B, T, 137, 3), centre (2,) px, size (B, T) px.
+
+    trusted (B, T, 137) bool: what an artist put there counts for more than what was detected.
+    """
+    sure = np.zeros(clip.shape[:3], bool) if trusted is None else trusted
+    sure = sure[:, :, list(points)]
     chosen = clip[:, :, list(points)]
     confidence = np.where(chosen[..., 2] > LEAST, chosen[..., 2].clip(0.0, 1.0), 0.0)
-    weights = confidence / expected_errors(points)
+    weights = confidence / expected_errors(points) * np.where(sure, _TRUSTED, 1.0)
     place = np.where(confidence[..., None] > 0, chosen[..., :2] - centre, 0.0)
     return Evidence(
         points=torch.tensor(place).to(like),
         weights=torch.tensor(weights).to(like),
         size=torch.tensor(size).to(like),
+        trusted=torch.tensor(sure, device=like.device),
     )

@@ -57,6 +57,7 @@ class Evidence:
     points: Tensor  # (B, T, K, 2) px relative to the principal point
     weights: Tensor  # (B, T, K) confidence over the expected error in sizes; 0 = not seen
     size: Tensor  # (B, T) px, the person's size in the picture
+    trusted: Tensor  # (B, T, K) bool, right beyond doubt: never taken for an outlier
     standing: Tensor | None = None  # (B, T-1, K) weight of "this point does not move to t + 1"
 
 
@@ -117,6 +118,7 @@ class Problem:
             scale=state.log_focal.exp().repeat_interleave(frames) / size,
             target=evidence.points.flatten(0, 1) / size[:, None, None],
             weights=evidence.weights.flatten(0, 1),
+            trusted=evidence.trusted.flatten(0, 1),
         )
         standing = evidence.standing if self.weights.stand > 0 else None
         feet = torch.zeros(0, dtype=torch.long, device=size.device)

@@ -31,6 +31,7 @@ class Frames:
     scale: Tensor  # (N,) focal length over the person's size
     target: Tensor  # (N, K, 2) measured points in sizes of the person
     weights: Tensor  # (N, K)
+    trusted: Tensor  # (N, K) bool
 
     def piece(self, part: slice) -> Frames:
         """Some of the frames."""
@@ -94,7 +95,7 @@ def _piece(kinematics: Kinematics, frames: Frames, freedom: Freedom) -> tuple[Te
     residual = (plane - frames.target) * frames.weights[..., None]
     robust = freedom.robust**2
     square = residual.square().sum(-1)
-    share = robust / (robust + square)
+    share = (robust / (robust + square)).where(~frames.trusted, torch.ones_like(square))
     # Geman-McClure: rho = square * share, rho' = share²: rows and residuals carry a share each.
     factor = frames.weights * share
     across = (factor * frames.scale[:, None] / depth)[..., None, None]

@@ -65,6 +65,7 @@ def clip_start(problem: Problem, known: Tensor, fps: float, tick: Callable[[str]
             points=evidence.points[:, picked],
             weights=evidence.weights[:, picked],
             size=evidence.size[:, picked],
+            trusted=evidence.trusted[:, picked],
         ),
     )
     batch, size = len(known), problem.kinematics.offsets_betas.shape[2]
@@ -114,7 +115,9 @@ def single_starts(
     def each(x: Tensor) -> Tensor:
         return x.flatten(0, 1).repeat_interleave(hypotheses, 0)[:, None]
 
-    alone = Evidence(each(evidence.points), each(evidence.weights), each(evidence.size))
+    alone = Evidence(
+        *(each(x) for x in (evidence.points, evidence.weights, evidence.size, evidence.trusted))
+    )
     count = batch * frames * hypotheses
     betas = betas.repeat_interleave(frames * hypotheses, 0)
     focal = log_focal.repeat_interleave(frames * hypotheses)

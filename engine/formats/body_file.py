@@ -52,6 +52,8 @@ class BodyData:
     kind: str
     licence: str
     name: str
+    hand_components: np.ndarray | None = None  # (2, C, 45) left, right: one pose component a row
+    hand_mean: np.ndarray | None = None  # (2, 45) radians; pose = mean + coefficients @ components
 
     def shaped(self, betas: np.ndarray, expression: np.ndarray | None = None) -> np.ndarray:
         """Rest vertices (V, 3), metres, of shape `betas` (b,) and `expression` (e,).
@@ -80,6 +82,8 @@ def save_body(path: str | os.PathLike, body: BodyData) -> None:
         arrays.update(_to_rows(name, getattr(body, name)))
     if body.vt is not None and body.ft is not None:
         arrays |= {"vt": body.vt, "ft": body.ft}
+    if body.hand_components is not None and body.hand_mean is not None:
+        arrays |= {"hand_components": body.hand_components, "hand_mean": body.hand_mean}
     write_npz(path, **arrays)
 
 
@@ -108,7 +112,7 @@ def load_body(path: str | os.PathLike) -> BodyData:
         fields[name] = tuple(str(text) for text in arrays[name])
     for name in ("kind", "licence", "name"):
         fields[name] = str(arrays[name])
-    for name in ("v_template", "keypoint_bary", "vt"):
+    for name in ("v_template", "keypoint_bary", "vt", "hand_components", "hand_mean"):
         fields[name] = arrays[name].astype(np.float32) if name in arrays else None
     for name in ("faces", "parents", "keypoint_joint", "keypoint_verts", "ft"):
         fields[name] = arrays[name].astype(np.int32) if name in arrays else None
@@ -135,6 +139,9 @@ def check_body(body: BodyData, path: str | os.PathLike) -> None:
         shapes["posedirs"] = (v, 3, 9 * (j - 1))
     if body.ft is not None:
         shapes["ft"] = shapes["faces"]
+    if body.hand_components is not None and body.hand_mean is not None:
+        count = body.hand_components.shape[1] if body.hand_components.ndim == 3 else 45
+        shapes |= {"hand_components": (2, count, 45), "hand_mean": (2, 45)}
     for name, shape in shapes.items():
         found = getattr(body, name).shape
         if found != shape:

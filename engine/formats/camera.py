@@ -1,4 +1,4 @@
-"""The camera of a clip: one set of intrinsics, a pose per frame."""
+"""The camera of a clip: one set of intrinsics, a pose and a zoom per frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .npz import read_npz, write_npz
 
 @dataclass
 class Camera:
-    """Pinhole camera, OpenCV's axes (x right, y down, z forward), u = fx X/Z + cx."""
+    """Pinhole camera, OpenCV's axes (x right, y down, z forward), u = zoom fx X/Z + cx."""
 
     fx: float  # px
     fy: float
@@ -24,6 +24,7 @@ class Camera:
     fps: float
     world_to_camera: np.ndarray  # (T, 3, 4) [R | t], world y up, metres
     frame_ids: np.ndarray  # (T,)
+    zoom: np.ndarray | None = None  # (T,) factor on fx and fy; None where the lens stays
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """(T, N, 3) world to camera space."""
@@ -36,8 +37,11 @@ class Camera:
         return np.einsum("tji,tnj->tni", rotation, points - translation[:, None])
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """(..., 3) camera space to (..., 2) pixels."""
-        return points[..., :2] / points[..., 2:] * (self.fx, self.fy) + (self.cx, self.cy)
+        """(T, N, 3) camera space to (T, N, 2) pixels; (..., 3) where the lens stays."""
+        plane = points[..., :2] / points[..., 2:]
+        if self.zoom is not None:
+            plane = plane * self.zoom[:, None, None]
+        return plane * (self.fx, self.fy) + (self.cx, self.cy)
 
 
 _SCALARS = ("fx", "fy", "cx", "cy", "width", "height", "fps")
@@ -45,10 +49,12 @@ _SCALARS = ("fx", "fy", "cx", "cy", "width", "height", "fps")
 
 def save_camera(path: str | os.PathLike, camera: Camera) -> None:
     """Write `camera` as npz."""
-    scalars = {name: getattr(camera, name) for name in _SCALARS}
+    arrays = {name: getattr(camera, name) for name in _SCALARS}
+    if camera.zoom is not None:
+        arrays["zoom"] = camera.zoom.astype(np.float32)
     write_npz(
         path,
-        **scalars,
+        **arrays,
         world_to_camera=camera.world_to_camera.astype(np.float32),
         frame_ids=camera.frame_ids.astype(np.int64),
     )
@@ -62,10 +68,14 @@ def load_camera(path: str | os.PathLike) -> Camera:
         raise InputError(
             f"{path}: world_to_camera is {matrices.shape}, not (frames, 3, 4).", "Fit it again."
         )
+    zoom = data.get("zoom")
+    if zoom is not None and zoom.shape != matrices.shape[:1]:
+        raise InputError(f"{path}: zoom is {zoom.shape}, not (frames,).", "Fit it again.")
     return Camera(
         **{name: float(data[name]) for name in ("fx", "fy", "cx", "cy", "fps")},
         width=int(data["width"]),
         height=int(data["height"]),
         world_to_camera=matrices,
         frame_ids=data["frame_ids"],
+        zoom=zoom,
     )

@@ -12,6 +12,7 @@ from .errors import InputError
 
 INDEX = "result.json"
 FORMAT = 1
+_PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture")
 
 
 @dataclass
@@ -22,6 +23,8 @@ class PersonFiles:
     motion: Path
     pc2: Path | None = None
     camera: Path | None = None  # of unrelated pictures, which have one each
+    keypoints: Path | None = None  # what it was fitted to, see formats.corrections
+    texture: Path | None = None  # PNG in the body's UV map; alpha 0 where nothing was seen
 
 
 @dataclass
@@ -62,12 +65,7 @@ def write_index(folder: str | os.PathLike, result: Result) -> None:
             "overlay": name(result.overlay),
         },
         "people": [
-            {
-                "name": p.name,
-                "motion": name(p.motion),
-                "pc2": name(p.pc2),
-                "camera": name(p.camera),
-            }
+            {"name": p.name, **{kind: name(getattr(p, kind)) for kind in _PERSON_FILES}}
             for p in result.people
         ],
         "meta": result.meta,
@@ -101,10 +99,9 @@ def read_result(folder: str | os.PathLike) -> Result:
         body = there(files["body"])
         people = []
         for entry in index["people"]:
-            motion = there(entry["motion"])
+            motion, *others = (there(entry.get(kind)) for kind in _PERSON_FILES)
             assert motion is not None
-            pc2, camera = there(entry.get("pc2")), there(entry.get("camera"))
-            people.append(PersonFiles(str(entry["name"]), motion, pc2, camera))
+            people.append(PersonFiles(str(entry["name"]), motion, *others))
         assert body is not None and people
         return Result(
             folder=folder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -41,6 +42,22 @@ class FitParams(DetectParams):
     smooth: float = Field(1.0, ge=0, le=10, description="strength of temporal smoothing")
     overlay: bool = Field(True, description="write overlay.mp4")
     pc2: bool = Field(False, description="write the vertices of every frame as PC2")
+    camera_motion: Literal["auto", "fixed", "moving"] = Field(
+        "auto", description="whether the camera turns or zooms; auto looks at the background"
+    )
+    collisions: bool = Field(False, description="keep arms and legs out of the body")
+    texture: bool = Field(False, description="project the footage into the body's UV map")
+    config: Path | None = Field(None, description="SMPLify-X's YAML: fit by its schedule")
+    prior: str = Field("layfigure", description="layfigure, or a registered VPoser or GMM")
+    legacy_output: bool = Field(False, description="also write SMPLify-X's own folders")
+
+
+class RefitParams(Params):
+    """A fit put right by hand: its keypoints corrected, its result the start."""
+
+    source: Path = Field(description="the result folder of a fit")
+    corrections: Path = Field(description="npz of corrected keypoints, see formats.corrections")
+    overlay: bool = Field(True, description="write overlay.mp4")
 
 
 @dataclass(frozen=True)

@@ -213,6 +213,7 @@ def test_a_clip_that_is_done_waits_for_the_others(problem: Problem, state: State
                 points=evidence.points[index],
                 weights=evidence.weights[index],
                 size=evidence.size[index],
+                trusted=evidence.trusted[index],
             ),
             focal_start=problem.focal_start[index],
         )
