@@ -30,6 +30,7 @@ class Job:
     params: dict[str, Any]
     out: Path  # the result folder it shall write
     import_result: bool = True  # bring the result into the scene when it is there
+    import_options: dict[str, Any] = field(default_factory=dict)  # of the import operator
     status: str = QUEUED
     step: int = 0
     total: int = 0
@@ -73,10 +74,17 @@ class JobList:
     # ------------------------------------------------------------ what the user does
 
     def submit(
-        self, name: str, label: str, params: dict[str, Any], out: Path, import_result: bool = True
+        self,
+        name: str,
+        label: str,
+        params: dict[str, Any],
+        out: Path,
+        import_result: bool = True,
+        import_options: dict[str, Any] | None = None,
     ) -> Job:
         """Queue a job; `drain` starts it."""
         job = Job(f"{name}-{next(self._ids)}", name, label, params, out, import_result)
+        job.import_options = import_options or {}
         job.message = "Waiting"
         self.jobs.append(job)
         ended = [old for old in self.jobs if old.ended]

@@ -35,10 +35,18 @@ class Session:
 
     # ------------------------------------------------------------ what operators call
 
-    def run(self, name: str, label: str, params: dict, out: Path, import_result: bool) -> Job:
+    def run(
+        self,
+        name: str,
+        label: str,
+        params: dict,
+        out: Path,
+        import_result: bool,
+        import_options: dict | None = None,
+    ) -> Job:
         """Give the engine a job. Without a window it is done when this returns."""
         setup.engine_command()  # raises InputError when no engine is set
-        job = self.jobs.submit(name, label, params, out, import_result)
+        job = self.jobs.submit(name, label, params, out, import_result, import_options)
         if bpy.app.background:
             self.jobs.wait(job, _log_progress)
             self._collect()
@@ -156,7 +164,7 @@ class Session:
         job = self._to_import.pop(0)
         assert job.folder is not None
         try:
-            import_folder(job.folder)
+            import_folder(job.folder, job.import_options)
             job.note = "Imported"
         except RuntimeError as error:  # what the operator reported
             job.note = str(error).removeprefix("Error: ").strip()
@@ -174,24 +182,24 @@ class Session:
             chosen.engine_python = str(setup.environment_python(folder))
 
 
-def import_folder(folder: Path) -> None:
+def import_folder(folder: Path, options: dict) -> None:
     """Run the import operator with an undo step of its own. Raises RuntimeError as it reports."""
     if bpy.app.background:  # without undo: there is no undo stack, and asking for one crashes
-        bpy.ops.layfigure.import_result("EXEC_DEFAULT", directory=str(folder))
+        bpy.ops.layfigure.import_result("EXEC_DEFAULT", directory=str(folder), **options)
         return
     # a timer has no window of its own
     window = bpy.context.window or bpy.context.window_manager.windows[0]
     area = next((a for a in window.screen.areas if a.type == "VIEW_3D"), window.screen.areas[0])
     region = next(r for r in area.regions if r.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
-        bpy.ops.layfigure.import_result("EXEC_DEFAULT", True, directory=str(folder))
+        bpy.ops.layfigure.import_result("EXEC_DEFAULT", True, directory=str(folder), **options)
 
 
 def redraw() -> None:
     """Draw the sidebars and the preferences again."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "CLIP_EDITOR"):
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()

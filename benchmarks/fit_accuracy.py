@@ -7,6 +7,12 @@ person of every clip, in millimetres over the 22 body joints: PA-MPJPE (aligned 
 the same over joints inside the picture, root-aligned MPJPE, mean distance of the T-pose surfaces,
 acceleration error with its ratio to predicting none, foot skate against the truth's; reprojection
 in per cent of the person's size; CPU seconds a frame (all threads), without the import of torch.
+
+A second table, of what the truth says is visible, in millimetres: fingertips with the hand moved
+onto the true wrist (tips) and aligned as a whole (tips_pa), face points with the face's mean moved
+onto the true one (face) and aligned (face_pa). Then swapped person-frames of the truth, how many
+were repaired exactly (kind included) and how many frames were called swapped wrongly; how often a
+track changed the true person it follows, and the share of its frames on its main person.
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from layfigure.engine.bodies.registry import load_shipped
 from layfigure.engine.capture.people import track_people
 from layfigure.engine.fitting.clip import ClipFit, Track, fit_clip
 from layfigure.engine.fitting.options import FitOptions
-from layfigure.engine.fitting.output import posed_joints
+from layfigure.engine.fitting.output import posed_joints, posed_keypoints
 from layfigure.engine.formats.body_file import BodyData
 from layfigure.engine.formats.keypoints import KeypointClip
 
@@ -101,6 +107,77 @@ def score_track(
     return row
 
 
+def _wrists_and_tips() -> list[tuple[int, list[int]]]:
+    """Rows of the 137-point table: each hand's wrist and its five fingertips."""
+    return [(first, [first + 4 * k for k in range(1, 6)]) for first in (25, 46)]
+
+
+def score_details(track: Track, data: dict, person: int, body: BodyData) -> dict:
+    """Hands and face where the truth sees them, millimetres."""
+    ids = track.frame_ids
+    index, points = posed_keypoints(body, track)
+    ours = np.full((len(ids), 137, 3), np.nan)
+    ours[:, index] = points
+    truth = data["keypoints3d"][person][ids].astype(float)
+    truth = np.einsum("tij,tnj->tni", data["cam_R"][ids], truth) + data["cam_t"][ids][:, None]
+    seen = (data["visible"] & data["in_image"])[person][ids] & np.isfinite(ours[..., 0])
+    errors: dict[str, list[float]] = {"tips": [], "tips_pa": [], "face": [], "face_pa": []}
+    for p, q, m in zip(ours, truth, seen, strict=True):
+        for wrist, tips in _wrists_and_tips():
+            shown = [k for k in tips if m[k]]
+            if shown and np.isfinite(p[wrist]).all():
+                gap = (p[shown] - p[wrist]) - (q[shown] - q[wrist])
+                errors["tips"] += list(np.linalg.norm(gap, axis=-1))
+            hand = np.arange(wrist, wrist + 21)
+            hand = hand[m[hand]]
+            if shown and len(hand) >= 8:
+                gap = (procrustes(p[hand], q[hand]) - q[hand])[np.isin(hand, shown)]
+                errors["tips_pa"] += list(np.linalg.norm(gap, axis=-1))
+        face = np.arange(67, 137)[m[67:]]
+        if len(face) >= 20:
+            a, b = p[face], q[face]
+            gap = (a - a.mean(0)) - (b - b.mean(0))
+            errors["face"] += list(np.linalg.norm(gap, axis=-1))
+            errors["face_pa"] += list(np.linalg.norm(procrustes(a, b) - b, axis=-1))
+    return {k: 1000 * float(np.mean(v)) for k, v in errors.items() if v}
+
+
+def score_labels(track: Track, data: dict, person: int) -> dict:
+    """Swapped frames that were put right, and whom the track follows."""
+    truth = data["swap"][person][track.frame_ids]
+    there = _followed(track, data)
+    known = there[there >= 0]
+    main = np.bincount(known).max() / len(known) if len(known) else 0.0
+    return {
+        "swapped": int((truth > 0).sum()),
+        "repaired": int(((truth > 0) & (track.swaps == truth)).sum()),
+        "false_swaps": int(((track.swaps > 0) & (track.swaps != truth)).sum()),
+        "switches": int((np.diff(known) != 0).sum()),
+        "same_person": float(main),
+    }
+
+
+def _followed(track: Track, data: dict) -> np.ndarray:
+    """(T,) the true person whose detection the track has in each frame, -1 for none.
+
+    The detections are compared as sets of places, so exchanged labels do not matter.
+    """
+    result = np.full(len(track.frame_ids), -1)
+    for t, frame in enumerate(track.frame_ids):
+        mine = track.points[t, :25][track.points[t, :25, 2] > 0, :2]
+        if not len(mine):
+            continue
+        for slot, owner in enumerate(data["det_person"][frame]):
+            theirs = data["detections"][frame, slot, :25]
+            theirs = theirs[theirs[:, 2] > 0, :2]
+            if owner < 0 or not len(theirs):
+                continue
+            gap = np.linalg.norm(mine[:, None] - theirs[None], axis=-1).min(1)
+            if np.median(gap) < 0.5:  # px: they are the very same points
+                result[t] = owner
+    return result
+
+
 def _heading(joints: np.ndarray) -> np.ndarray:
     """Where the pelvis faces: across the hips and up the spine."""
     across, up = joints[1] - joints[2], joints[3] - joints[0]
@@ -160,9 +237,12 @@ def score_clip(path: Path, body: BodyData, truth_body: dict) -> list[dict]:
         rows.append(
             {"clip": name, "person": int(person), **row, "cpu_s_frame": seconds}
             | {"focal_ratio": float(fit.focal[k]) / true_focal}
+            | score_details(fit.tracks[k], data, person, body)
+            | ({} if independent else score_labels(fit.tracks[k], data, person))
         )
     if independent:
-        means = {k: float(np.mean([r[k] for r in rows])) for k in rows[0] if k != "clip"}
+        keys = {k for row in rows for k in row if k != "clip"}
+        means = {k: float(np.mean([r[k] for r in rows if k in r])) for k in keys}
         rows = [
             {**means, "clip": name, "frames": len(rows), "flipped": sum(r["flipped"] for r in rows)}
         ]
@@ -176,10 +256,17 @@ COLUMNS = (
 )
 
 
-def print_table(rows: list[dict]) -> None:
-    print(" ".join(f"{c:>12}" for c in COLUMNS))
+DETAILS = (
+    *("clip", "person", "tips", "tips_pa", "face", "face_pa", "swapped", "repaired"),
+    *("false_swaps", "switches", "same_person"),
+)
+COUNTED = ("swapped", "repaired", "false_swaps", "switches")
+
+
+def print_table(rows: list[dict], columns: tuple[str, ...]) -> None:
+    print(" ".join(f"{c:>12}" for c in columns))
     for row in rows:
-        cells = [row.get(c, "") for c in COLUMNS]
+        cells = [row.get(c, "") for c in columns]
         print(" ".join(f"{c:12.2f}" if isinstance(c, float) else f"{c!s:>12}" for c in cells))
 
 
@@ -197,11 +284,15 @@ def main() -> None:
             rows += score_clip(path, body, truth_body)
     tracks = [r for r in rows if r["clip"] != "stills"]
     if tracks:
-        mean = {k: float(np.mean([r[k] for r in tracks if k in r])) for k in COLUMNS[3:]}
+        scored = [k for k in (*COLUMNS[3:], *DETAILS[2:]) if any(k in r for r in tracks)]
+        mean = {k: float(np.mean([r[k] for r in tracks if k in r])) for k in scored}
+        mean |= {k: sum(r[k] for r in tracks) for k in COUNTED}
         rows.append(
             {"clip": "MEAN", "person": "", "frames": sum(r["frames"] for r in tracks)} | mean
         )
-    print_table(rows)
+    print_table(rows, COLUMNS)
+    print("\nvisible hands and faces (mm), exchanged labels, identity; MEAN holds sums of counts")
+    print_table(rows, DETAILS)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1, default=float) + "\n")
 

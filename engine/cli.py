@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Videos, photographs and scans to animated characters.",
 )
-models = typer.Typer(no_args_is_help=True, help="Your own body model files.")
+models = typer.Typer(no_args_is_help=True, help="Your own body models and pose priors.")
 app.add_typer(models, name="models")
 _screen = Console(stderr=True)
 
@@ -34,6 +34,8 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path, typer.Option("-o", "--output", help="Output folder.")]
 People = Annotated[int | None, typer.Option(help="Keep at most so many people.")]
 Independent = Annotated[bool, typer.Option("--independent", help="Unrelated pictures.")]
+Cache = Annotated[bool, typer.Option(help="Keep what is detected for the next time.")]
+Overlay = Annotated[bool, typer.Option(help="Write overlay.mp4.")]
 
 
 @app.command()
@@ -61,12 +63,13 @@ def detect(
     output: Out,
     people: People = None,
     independent: Independent = False,
+    cache: Cache = True,
     device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
     """Find 2D keypoints of body, hands and face; write OpenPose JSON."""
     params = {"source": str(source), "people": people, "independent": independent}
-    _run("detect", params | {"device": device, "seed": seed}, output)
+    _run("detect", params | {"cache": cache, "device": device, "seed": seed}, output)
 
 
 @app.command()
@@ -87,8 +90,27 @@ def fit(
     hands: Annotated[bool, typer.Option(help="Fit the fingers.")] = True,
     face: Annotated[bool, typer.Option(help="Fit jaw and expression.")] = True,
     smooth: Annotated[float, typer.Option(help="Strength of temporal smoothing.")] = 1.0,
-    overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
+    camera_motion: Annotated[
+        str, typer.Option(help="auto, fixed or moving: whether the camera turns or zooms.")
+    ] = "auto",
+    collisions: Annotated[
+        bool, typer.Option("--collisions", help="Keep arms and legs out of the body.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="SMPLify-X's YAML: fit by its schedule.")
+    ] = None,
+    prior: Annotated[
+        str, typer.Option(help="layfigure, l2, angle, none, or a VPoser or GMM of yours.")
+    ] = "layfigure",
+    overlay: Overlay = True,
+    texture: Annotated[
+        bool, typer.Option("--texture", help="Project the footage into the body's UV map.")
+    ] = False,
     pc2: Annotated[bool, typer.Option("--pc2", help="Write the vertices as PC2.")] = False,
+    legacy_output: Annotated[
+        bool, typer.Option("--legacy-output", help="Also write SMPLify-X's own folders.")
+    ] = False,
+    cache: Cache = True,
     device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
@@ -103,27 +125,58 @@ def fit(
         "hands": hands,
         "face": face,
         "smooth": smooth,
+        "camera_motion": camera_motion,
+        "collisions": collisions,
+        "config": None if config is None else str(config),
+        "prior": prior,
         "overlay": overlay,
+        "texture": texture,
         "pc2": pc2,
+        "legacy_output": legacy_output,
+        "cache": cache,
         "device": device,
         "seed": seed,
     }
-    folder = _run("fit", params, output)
+    _tell_notes(_run("fit", params, output))
+
+
+@app.command()
+def refit(
+    result: Annotated[Path, typer.Argument(help="The result folder of a fit.")],
+    corrections: Annotated[Path, typer.Argument(help="Corrected keypoints, as the add-on writes.")],
+    output: Out,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Write overlay.mp4; it takes longer than the fit.")
+    ] = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Fit again from a result whose keypoints an artist has put right."""
+    params = {"source": str(result), "corrections": str(corrections), "overlay": overlay}
+    _tell_notes(_run("refit", params | {"device": device, "seed": seed}, output))
+
+
+def _tell_notes(folder: Path) -> None:
+    """What the reader of a result should know, on the screen."""
     for note in json.loads((folder / "result.json").read_text("utf-8"))["meta"]["notes"]:
         _screen.print(f"Note: {note}", markup=False, highlight=False)
 
 
 @models.command("add")
 def models_add(
-    file: Annotated[Path, typer.Argument(help="An SMPL, SMPL-H or SMPL-X file, .npz or .pkl.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="An SMPL, SMPL-H or SMPL-X file, VPoser's folder, or gmm_08.pkl."),
+    ],
     name: Annotated[str | None, typer.Option(help="What to call it; default: the file's.")] = None,
 ) -> None:
-    """Check a model file of yours and remember where it lies."""
+    """Check a body model or a pose prior of yours and remember where it lies."""
     from .bodies.models import add_model
 
     with _sentences():
         model = add_model(file, name)
-        print(f"{model.name}: {model.kind}, {model.path}. Use it with --body {model.name}.")
+        option = "--prior" if model.kind in ("gmm", "vposer") else "--body"
+        print(f"{model.name}: {model.kind}, {model.path}. Use it with {option} {model.name}.")
 
 
 @models.command("list")

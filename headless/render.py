@@ -57,6 +57,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--camera", choices=("footage", "turntable"), help="default: the clip's")
     parser.add_argument("--size", type=_size, help="WIDTHxHEIGHT; default: the clip's")
     parser.add_argument("--frames", type=_range, help="FIRST:LAST, Blender frames from 1")
+    parser.add_argument("--plain", action="store_true", help="plain clothes, not the texture")
     parser.add_argument("--samples", type=int, default=16, help="for cycles and eevee")
     options = parser.parse_args(bootstrap.arguments())
     if not any((options.output, options.still, options.fbx, options.blend)):
@@ -86,7 +87,7 @@ def main() -> None:
     """Import the result, then make each file that was asked for."""
     options = parse()
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    imported = import_result(bpy.context, options.result, ImportOptions())
+    imported = import_result(bpy.context, options.result, ImportOptions(texture=not options.plain))
     for warning in imported.warnings:
         print(f"Note: {warning}", flush=True)
     if options.fbx:

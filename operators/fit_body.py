@@ -4,7 +4,7 @@ import bpy
 
 from ..addon.engine_setup import device, engine_python
 from ..addon.jobs import FAILED
-from ..addon.properties import fit_request, source_of
+from ..addon.requests import fit_request, source_of
 from ..addon.session import session
 from ..engine.formats.errors import InputError
 from .base import LayfigureOperator

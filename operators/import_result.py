@@ -37,9 +37,21 @@ class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
         description="Body shape and expressions as shape keys; without: one plain mesh",
         default=True,
     )
+    texture: bpy.props.BoolProperty(
+        name="Texture",
+        description="What the footage shows of the person as a texture, where the result has one; "
+        "without: plain clothes",
+        default=True,
+    )
     use_cache: bpy.props.BoolProperty(
         name="Vertex Cache",
         description="Play the vertices that the result stores (PC2) instead of the armature",
+    )
+    replaces: bpy.props.StringProperty(
+        name="Replaces",
+        description="A result folder whose characters are hidden because this one takes their "
+        "place",
+        options={"HIDDEN", "SKIP_SAVE"},
     )
 
     @classmethod
@@ -64,7 +76,9 @@ class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
             with_camera=self.with_camera,
             with_footage=self.with_footage,
             shape_keys=self.shape_keys,
+            texture=self.texture,
             use_cache=self.use_cache,
+            replaces=bpy.path.abspath(self.replaces),
         )
         imported = import_result(context, bpy.path.abspath(self.directory), options)
         for warning in imported.warnings:

@@ -3,10 +3,18 @@
 import bpy
 
 from ..addon.engine_setup import engine_python
-from ..addon.jobs import CANCELLED, FAILED, Job
-from ..addon.properties import LayfigureSettings, output_base, output_name, source_of
+from ..addon.properties import LayfigureSettings
+from ..addon.requests import output_base, output_name, source_of
 from ..addon.session import session
-from .base import LayfigurePanel, columns, draw_text, duration, shorten
+from .base import LayfigurePanel, columns, draw_text, shorten
+from .job import draw_outcome, draw_running
+
+_FIELDS = {
+    "Hands & Face": ("hands", "face"),
+    "Motion": ("smooth", "collisions"),
+    "Pose Prior": ("prior", "config"),
+    "Outputs": ("texture", "pc2", "legacy_output"),
+}
 
 
 class LAYFIGURE_PT_fit_body(LayfigurePanel, bpy.types.Panel):
@@ -24,7 +32,7 @@ class LAYFIGURE_PT_fit_body(LayfigurePanel, bpy.types.Panel):
         _draw_source(fields, context, settings)
         _draw_options(fields, settings)
         if job is not None:
-            _draw_running(layout, context, job)
+            draw_running(layout, context, job)
         elif not engine_python():
             _draw_no_engine(layout, context)
         else:
@@ -64,11 +72,27 @@ def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> No
     body.use_property_split = True
     body.use_property_decorate = False
     body.prop(settings, "body")
-    _draw_switched(body, settings, "Focal Length", "focal_known", "focal", "Known")
-    _draw_switched(body, settings, "People", "people_known", "people", "Limit")
-    if settings.source_kind != "VIDEO":
-        body.prop(settings, "independent")
     body.prop(settings, "import_when_done")
+    people = _folded(body, "People")
+    if people is not None:
+        _draw_switched(people, settings, "People", "people_known", "people", "Limit")
+        if settings.source_kind != "VIDEO":
+            people.prop(settings, "independent")
+    camera = _folded(body, "Camera")
+    if camera is not None:
+        _draw_switched(camera, settings, "Focal Length", "focal_known", "focal", "Known")
+        camera.prop(settings, "camera_motion", text="Movement")
+    for title, names in _FIELDS.items():
+        fields = _folded(body, title)
+        for name in names if fields is not None else ():
+            fields.prop(settings, name)
+
+
+def _folded(layout: bpy.types.UILayout, title: str) -> bpy.types.UILayout | None:
+    """The body of a part of the options, None while it is folded."""
+    header, body = layout.panel(f"layfigure_fit_{title.lower()}", default_closed=True)
+    header.label(text=title)
+    return body
 
 
 def _draw_switched(
@@ -90,28 +114,7 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row = layout.row()
     row.scale_y = 1.4
     row.operator("layfigure.fit_body", text="Run", icon="PLAY")
-    last = session.jobs.jobs[-1] if session.jobs.jobs else None
-    if last is not None and last.status == FAILED:
-        box = layout.box()
-        draw_text(box, context, last.error, "ERROR")
-        if last.hint:
-            draw_text(box, context, last.hint, "INFO")
-    elif last is not None and last.status == CANCELLED:
-        layout.label(text=f"{last.label} was cancelled.", icon="CANCEL")
-
-
-def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> None:
-    box = layout.column()
-    percent = f"{job.label}: {job.factor:.0%}" if job.total else job.label
-    row = box.row()
-    row.scale_y = 1.4
-    row.progress(factor=job.factor, type="BAR", text=shorten(percent, columns(context)))
-    draw_text(box, context, job.message, "TIME")
-    if job.eta_s is not None:
-        box.label(text=f"About {duration(job.eta_s)} left", icon="BLANK1")
-    stop = box.row()
-    stop.enabled = job.cancel_by is None
-    stop.operator("layfigure.cancel_job", text="Cancel", icon="X").job_id = job.id
+    draw_outcome(layout, context, "fit")
 
 
 def _draw_no_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from layfigure.engine.formats.body_file import BodyData, load_body, save_body
 from layfigure.engine.formats.camera import Camera, save_camera
+from layfigure.engine.formats.corrections import PersonKeypoints, save_keypoints
 from layfigure.engine.formats.folder import whole_folder
 from layfigure.engine.formats.motion import Motion, save_motion
 from layfigure.engine.formats.result import PersonFiles, Result, write_index
@@ -67,22 +70,88 @@ def looking_camera(frames: int, fps: float, moving: bool = False) -> Camera:
     )
 
 
+def turning_camera(frames: int, fps: float) -> Camera:
+    """A camera on a tripod that pans half a degree a frame and zooms in to 1.5."""
+    camera = looking_camera(frames, fps)
+    for i in range(frames):
+        pan = _rodrigues(np.array([0.002 * i, np.radians(0.5) * (i - frames / 2), 0.001 * i]))
+        camera.world_to_camera[i] = pan @ camera.world_to_camera[i]
+    camera.zoom = np.linspace(1.0, 1.5, frames)
+    return camera
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W, 4) uint8 `pixels` as PNG; no library, so that every Blender can."""
+    height, width, _ = pixels.shape
+    lines = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+
+def made_texture() -> np.ndarray:
+    """(64, 64, 4) uint8: the upper half red, the lower green; of no footage but in the middle."""
+    pixels = np.zeros((64, 64, 4), np.uint8)
+    pixels[:32, :, 0] = pixels[32:, :, 1] = 200
+    pixels[16:48, 16:48, 3] = 255
+    return pixels
+
+
+def seen_keypoints(body: BodyData, motion: Motion, camera: Camera) -> PersonKeypoints:
+    """Where `camera` sees the body's 137 keypoints, all of them for sure."""
+    surface, places = body.keypoint_joint < 0, []
+    for i in range(len(motion.poses)):
+        vertices = posed_vertices(body, motion, i)
+        places.append(body.joints(vertices)[body.keypoint_joint])
+        corners = vertices[body.keypoint_verts[surface]]
+        places[i][surface] = np.einsum("kc,kcd->kd", body.keypoint_bary[surface], corners)
+    pixels = camera.project(camera.to_camera(np.array(places)))
+    points = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2)
+    return PersonKeypoints(points.astype(np.float32), np.arange(len(points)))
+
+
 def make_result(
-    folder: Path, frames: int = 24, fps: float = 30.0, footage: str = "", moving: bool = False
+    folder: Path,
+    frames: int = 24,
+    fps: float = 30.0,
+    footage: str = "",
+    moving: bool = False,
+    turning: bool = False,
+    keypoints: bool = False,
+    texture: bool = False,
+    people: int = 1,
 ) -> tuple[BodyData, Motion, Camera]:
-    """Write a result of one walking person to `folder`; returns what was written."""
+    """Write a result of `people` walking alike to `folder`; returns what was written.
+
+    With `keypoints` and `texture`, each person has such a file too.
+    """
     body = load_body(BODY)
-    motion, camera = walking_motion(body, frames, fps), looking_camera(frames, fps, moving)
+    motion = walking_motion(body, frames, fps)
+    camera = turning_camera(frames, fps) if turning else looking_camera(frames, fps, moving)
     with whole_folder(folder) as place:
         save_body(place / "body.npz", body)
         save_camera(place / "camera.npz", camera)
-        (place / "person_00").mkdir()
-        save_motion(place / "person_00" / "motion.npz", motion)
-        person = PersonFiles("person_00", place / "person_00" / "motion.npz")
+        made = []
+        for number in range(people):
+            own = place / f"person_{number:02d}"
+            own.mkdir()
+            made.append(PersonFiles(own.name, own / "motion.npz"))
+            save_motion(made[-1].motion, motion)
+            if keypoints:
+                made[-1].keypoints = own / "keypoints.npz"
+                save_keypoints(made[-1].keypoints, seen_keypoints(body, motion, camera))
+            if texture:
+                made[-1].texture = own / "texture.png"
+                write_png(made[-1].texture, made_texture())
         write_index(
             place,
             Result(
-                *(place, "fit", fps, 0, frames, [person], place / "body.npz"),
+                *(place, "fit", fps, 0, frames, made, place / "body.npz"),
                 camera=place / "camera.npz",
                 footage=footage,
             ),

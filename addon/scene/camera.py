@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import bpy
 import numpy as np
 
 from ...engine.formats.camera import Camera
 from .. import compat
 from .axes import camera_poses
+from .footage import Footage
 from .keyframes import write_curves
 
 _SENSOR = 36.0  # mm
-_PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
-_STILL = 1e-5  # m and quaternion units: below it the camera does not move
-
-
-@dataclass
-class Footage:
-    """The pictures behind a camera, and which of them the timeline shows."""
-
-    image: bpy.types.Image
-    frames: int  # how many there are
-    frame_start: int  # the Blender frame of the first one shown
-    frame_offset: int  # how many are skipped before it
-
-    def show(self, user: bpy.types.ImageUser | bpy.types.CompositorNodeImage) -> None:
-        """Make an image user or a compositor node play the footage in step with the timeline."""
-        user.frame_duration = max(self.frames, 1)
-        user.frame_start, user.frame_offset = self.frame_start, self.frame_offset
-        user.use_auto_refresh = True
+_STILL = 1e-5  # m, quaternion units, zoom: below it the camera does not move
 
 
 def build_camera(
@@ -43,7 +24,8 @@ def build_camera(
 ) -> bpy.types.Object:
     """A camera object that sees what `camera` saw; sets the scene's camera and picture size.
 
-    `frames` (T,) are the Blender frames of the camera's poses, keyed unless it stands still.
+    `frames` (T,) are the Blender frames of the camera's poses and zooms, keyed unless it stands
+    still.
     """
     data = bpy.data.cameras.new(name)
     thing = bpy.data.objects.new(name, data)
@@ -56,6 +38,8 @@ def build_camera(
         compat.new_action(thing, f"{name} motion")
         write_curves(thing, "location", frames, places, "Camera")
         write_curves(thing, "rotation_quaternion", frames, turns, "Camera")
+    if camera.zoom is not None:
+        _key_zoom(data, camera.zoom, frames)
     scene.camera = thing
     return thing
 
@@ -74,30 +58,13 @@ def _set_lens(scene: bpy.types.Scene, data: bpy.types.Camera, camera: Camera) ->
     data.clip_start, data.clip_end = 0.02, 1000.0
 
 
-def load_footage(source: str, frame_start: int, skipped: int) -> Footage | None:
-    """The video or picture folder at `source`, first shown at Blender frame `frame_start`.
-
-    None when it is not there any more or Blender cannot read it: a result outlives its footage.
-    """
-    path = Path(source) if source else None
-    if path is None or not path.exists():
-        return None
-    count = 0
-    if path.is_dir():
-        pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES)
-        if not pictures:
-            return None
-        path, count = pictures[0], len(pictures)
-    try:
-        image = bpy.data.images.load(str(path), check_existing=True)
-    except RuntimeError:
-        return None
-    if count > 1:
-        image.source = "SEQUENCE"
-    frames = count or image.frame_duration
-    if not frames or not image.size[0]:
-        return None
-    return Footage(image, frames, frame_start, skipped)
+def _key_zoom(data: bpy.types.Camera, zoom: np.ndarray, frames: np.ndarray) -> None:
+    # the shifts are in parts of the sensor, which a zoom leaves as they are
+    lens = data.lens * np.asarray(zoom, np.float64)
+    data.lens = lens[0]
+    if np.ptp(zoom) > _STILL:
+        compat.new_action(data, f"{data.name} zoom")
+        write_curves(data, "lens", frames, lens[:, None], "Lens")
 
 
 def put_behind(thing: bpy.types.Object, footage: Footage) -> None:

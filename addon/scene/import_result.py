@@ -15,12 +15,15 @@ from ...engine.formats.errors import InputError
 from ...engine.formats.motion import Motion, load_motion
 from ...engine.formats.result import PersonFiles, Result, read_result
 from .armature import build_armature, rest_axes
-from .camera import Footage, build_camera, load_footage, put_behind
+from .camera import build_camera, put_behind
 from .clothing import dress
+from .footage import Footage, lies_on_its_side, load_footage
 from .keyframes import key_pose
-from .materials import SKIN, plain_material
+from .materials import SKIN, is_png, plain_material, texture_material
 from .mesh import add_shape_keys, build_mesh, key_expressions, skin
+from .origin import clip_of, hide, mark
 from .rest_pose import bone_names, rest_bones
+from .tracks import hand_over
 
 
 @dataclass
@@ -32,7 +35,9 @@ class ImportOptions:
     with_footage: bool = True  # behind the camera, where the file is still there
     shape_keys: bool = True  # else one plain mesh of the fitted shape
     clothes: bool = True  # materials for shirt, trousers, shoes, hair; else one of skin
+    texture: bool = True  # instead of clothes, where the result has one
     use_cache: bool = False  # play the vertices of the result's PC2 instead of the armature
+    replaces: str = ""  # the result folder whose characters are hidden, their place taken
 
 
 @dataclass
@@ -71,12 +76,13 @@ def import_result(
 ) -> ImportedResult:
     """Build every person of the result at `folder`, and its camera, in a new collection.
 
-    Sets the scene's frame rate, frame range and, with a camera, picture size. Leaves the last
-    person's armature selected and active. Raises InputError, with nothing built, when the folder or
-    one of its files is not what it should be.
+    Sets the scene's frame rate and range (not in place of another result) and, with a camera, its
+    picture size. Leaves the last person's armature selected and active. Raises InputError, with
+    nothing built, when the folder or one of its files is not what it should be.
     """
     options = options or ImportOptions()
     result = read_result(folder)
+    replaced = read_result(options.replaces) if options.replaces else None
     body = load_body(result.body)
     camera = load_camera(result.camera) if result.camera and options.with_camera else None
     people = [_read_person(result, files, body, options) for files in result.people]
@@ -89,16 +95,23 @@ def import_result(
     name = Path(result.folder).resolve().name
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
+    if replaced is not None:
+        _take_the_place(result, replaced)
+    mark(collection, result.folder, options.start_frame)
     imported = ImportedResult(
         collection,
         [_build_person(context, person, body, collection, options) for person in people],
         frame_start=min(int(p.frames.min()) for p in people),
         frame_end=max(int(p.frames.max()) for p in people),
     )
-    set_frames(scene, result.fps, imported.frame_start, imported.frame_end)
+    for made in imported.people:
+        mark(made.armature, result.folder, options.start_frame)
+    if replaced is None:  # else the timeline is the artist's own by now
+        set_frames(scene, result.fps, imported.frame_start, imported.frame_end)
     if camera is not None:
         frames = _blender_frames(camera.frame_ids, result, options)
         imported.camera = build_camera(scene, f"{name} camera", camera, frames, collection)
+        mark(imported.camera, result.folder, options.start_frame)
         if options.with_footage:
             _add_footage(imported, result, camera, options)
     if body.posedirs is not None and not options.use_cache:
@@ -118,6 +131,13 @@ def set_frames(scene: bpy.types.Scene, fps: float, start: int, end: int) -> None
     scene.frame_set(start)
 
 
+def _take_the_place(result: Result, old: Result) -> None:
+    clip = clip_of(str(old.folder.resolve()))
+    if clip is not None:
+        hand_over(clip, old, result)
+    hide(old.folder)
+
+
 def _read_person(
     result: Result, files: PersonFiles, body: BodyData, options: ImportOptions
 ) -> _Person:
@@ -132,6 +152,11 @@ def _read_person(
         raise InputError(
             f"{result.folder}: {files.name} has no vertices.pc2 to play.",
             "Import it without the cache, or fit again with PC2 output.",
+        )
+    if options.texture and files.texture is not None and not is_png(files.texture):
+        raise InputError(
+            f"{files.texture}: this is not a PNG picture.",
+            "Import it without the texture, or copy the whole folder again.",
         )
     return _Person(files, motion, _blender_frames(motion.frame_ids, result, options))
 
@@ -157,7 +182,9 @@ def _build_person(
 
     vertices = body.v_template if options.shape_keys else shaped
     mesh = build_mesh(f"{name} body", vertices, body, collection)
-    if options.clothes:
+    if options.texture and person.files.texture is not None and mesh.data.uv_layers:
+        mesh.data.materials.append(texture_material(f"{name} body", person.files.texture))
+    elif options.clothes:
         dress(mesh, body, name)
     else:
         mesh.data.materials.append(plain_material(f"{name} skin", SKIN))
@@ -188,10 +215,7 @@ def _add_footage(
     footage = load_footage(result.footage, options.start_frame, result.frame_start)
     if footage is None:
         imported.warnings.append(f"{result.footage}: the footage is not there or not readable.")
-    elif (
-        tuple(footage.image.size) == (camera.height, camera.width) != (camera.width, camera.height)
-    ):
-        # telephones film sideways and say so in the file; Blender 4.3 does not listen
+    elif lies_on_its_side(footage.image.size, camera):
         imported.warnings.append(f"{result.footage}: this Blender cannot turn the film upright.")
     else:
         imported.footage = footage

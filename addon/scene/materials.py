@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
 from .. import compat
@@ -20,4 +22,29 @@ def plain_material(
     shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
     shader.inputs["Base Color"].default_value = colour
     shader.inputs["Roughness"].default_value = roughness
+    return material
+
+
+def is_png(path: Path) -> bool:
+    """True when the file begins as a PNG picture does."""
+    with path.open("rb") as stream:
+        return stream.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def texture_material(name: str, picture: Path) -> bpy.types.Material:
+    """A material that shows `picture` in the mesh's UV map; the picture goes into the .blend file.
+
+    Raises RuntimeError when Blender cannot read it.
+    """
+    material = plain_material(name, SKIN)
+    image = bpy.data.images.load(str(picture))
+    image.name = f"{name} texture"
+    image.alpha_mode = "NONE"  # it says what was seen, not what is transparent
+    image.pack()
+    tree = material.node_tree
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image, node.location = image, (-320, 300)
+    tree.nodes.active = node  # Workbench shows the active one
+    shader = next(n for n in tree.nodes if n.type == "BSDF_PRINCIPLED")
+    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
     return material

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from .camera import Footage
+from .footage import Footage
 from .keyframes import write_curves
 from .materials import plain_material
 
@@ -34,7 +34,8 @@ def use_engine(scene: bpy.types.Scene, engine: str, samples: int) -> None:
 
 def _use_workbench(display: bpy.types.SceneDisplay) -> None:
     shading = display.shading
-    shading.light, shading.color_type = "STUDIO", "MATERIAL"
+    # where a mesh has no texture, this shows its material's colour
+    shading.light, shading.color_type = "STUDIO", "TEXTURE"
     shading.studio_light = "paint.sl"  # the bright one of those that come with Blender
     shading.show_cavity, shading.cavity_type = True, "WORLD"
     shading.show_shadows, shading.shadow_intensity = True, 0.35

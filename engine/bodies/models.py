@@ -1,4 +1,4 @@
-"""The register of the user's own model files: which there are and where they lie.
+"""The register of the user's own model files, bodies and pose priors: which, and where they lie.
 
 Files stay where they are; `~/.layfigure/models.json` (or `$LAYFIGURE_HOME/models.json`) holds their
 paths under short names.
@@ -13,9 +13,12 @@ from pathlib import Path
 
 from ..formats.body_file import BodyData
 from ..formats.errors import InputError
+from .prior_files import prior_kind, read_gmm, read_vposer
 from .registry import load_body_file, load_shipped
 
 SHIPPED_NAME = "layfigure"
+PRIORS = ("gmm", "vposer")  # the kinds that are no bodies
+_BUILT_IN = ("l2", "angle", "none")  # priors that need no file
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,13 @@ class Model:
     """A registered model file."""
 
     name: str
-    kind: str  # smpl, smplh, smplx, layfigure
+    kind: str  # smpl, smplh, smplx, layfigure; gmm and vposer are pose priors
     path: str  # absolute
 
     @property
     def there(self) -> bool:
-        """Whether the file still lies where it was."""
-        return Path(self.path).is_file()
+        """Whether the file or folder still lies where it was."""
+        return Path(self.path).exists()
 
 
 def index_file() -> Path:
@@ -54,16 +57,28 @@ def registered() -> dict[str, Model]:
 
 
 def add_model(path: str | os.PathLike, name: str | None = None) -> Model:
-    """Check a body model file and register it; its own name without suffix is the default.
+    """Check a body model file, a VPoser folder or a GMM pickle and register it.
 
-    Raises InputError for a file that is no body model and for the name of the shipped body.
+    Its own name without suffix is the default. Raises InputError for a path that is none of these
+    and for a name that the program uses itself.
     """
-    body = load_body_file(path)
-    model = Model(name or Path(path).stem, body.kind, str(Path(path).absolute()))
+    model = Model(name or Path(path).stem, _check(path), str(Path(path).absolute()))
     if model.name == SHIPPED_NAME:
         raise InputError("layfigure is the name of the shipped body.", "Give another --name.")
+    if model.name in _BUILT_IN:
+        raise InputError(f"{model.name} is the name of a built-in prior.", "Give another --name.")
     _write({**registered(), model.name: model})
     return model
+
+
+def _check(path: str | os.PathLike) -> str:
+    """The kind of a model file that can be read whole."""
+    kind = prior_kind(path)
+    if kind == "vposer":
+        read_vposer(path)
+    elif kind == "gmm":
+        read_gmm(path)
+    return kind or load_body_file(path).kind
 
 
 def remove_model(name: str) -> None:
@@ -84,6 +99,11 @@ def load_model(body: str) -> BodyData:
         return load_shipped()
     models = registered()
     if body in models:
+        if models[body].kind in PRIORS:
+            raise InputError(
+                f"{body} is a pose prior ({models[body].kind}), not a body.",
+                f"Use it with --prior {body} and name a body with --body.",
+            )
         return load_body_file(models[body].path)
     if Path(body).suffix or Path(body).exists():
         return load_body_file(body)

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..formats.errors import Cancelled, InputError
 from ..formats.keypoints import KeypointClip, clean_missing, empty_points
+from .detection_cache import DetectionCache, fingerprint, open_cache
 from .mediapipe_layout import to_points
 
 if TYPE_CHECKING:
@@ -20,28 +23,33 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, str], None]  # step, total, message
 
+_LAYOUT = 1  # to be raised when the same picture gives other points than before
+_WARM_UP = 10  # frames
+
 
 def detect(
     footage: Footage,
     progress: Progress | None = None,
     should_cancel: Callable[[], bool] | None = None,
     max_frames: int | None = None,
+    cache: Path | None = None,
 ) -> KeypointClip:
     """The keypoints (F, 1, 137, 3) of the person in the first `max_frames` (or all) frames.
 
     A frame in which nobody is found is an empty one. Films are tracked from frame to frame,
-    independent pictures are not. Raises InputError when no frame holds a person or the detector is
-    not installed, Cancelled when `should_cancel()` says so.
+    independent pictures are not. With a folder `cache`, frames found earlier are taken from there
+    and new ones kept. Raises InputError when no frame holds a person or the detector is not
+    installed, Cancelled when `should_cancel()` says so.
     """
     total = min(footage.frame_count, max_frames or footage.frame_count)
-    found = []
-    with _holistic(footage.independent) as process:
-        for step, frame in enumerate(islice(footage, max_frames)):
-            if should_cancel is not None and should_cancel():
-                raise Cancelled
-            found.append(to_points(process(frame), footage.width, footage.height))
-            if progress is not None:
-                progress(step + 1, max(total, step + 1), "looking for people")
+    kept = _kept(footage, cache)
+    found: list[np.ndarray] = []
+    for step, frame in enumerate(islice(_look(footage, kept), max_frames)):
+        if should_cancel is not None and should_cancel():
+            raise Cancelled
+        found.append(frame)
+        if progress is not None:
+            progress(step + 1, max(total, step + 1), "looking for people")
     points = clean_missing(np.stack(found)[:, None]) if found else empty_points(0, 1)
     seen = (points[..., 2] > 0).any((1, 2))
     if not seen.any():
@@ -59,8 +67,45 @@ def detect(
         focal[: len(points)] if isinstance(focal, np.ndarray) else focal,
         footage.frame_names(len(points)),
         str(footage.path),
-        notes,
+        [*notes, *(kept.notes if kept is not None else [])],
     )
+
+
+def _kept(footage: Footage, cache: Path | None) -> DetectionCache | None:
+    """What an earlier look at the same footage left."""
+    if cache is None:
+        return None
+    try:
+        detector = version("mediapipe")
+    except PackageNotFoundError:
+        detector = "none"  # what is kept serves nobody, and `_holistic` tells what to install
+    name = fingerprint(footage.files, detector, _LAYOUT, footage.independent, footage.frame_count)
+    return open_cache(cache, name)
+
+
+def _look(footage: Footage, kept: DetectionCache | None) -> Iterator[np.ndarray]:
+    """Points (137, 3) of every frame: first those kept, then what is found in the others."""
+    done = 0
+    if kept is not None:
+        done = len(kept.points)
+        yield from kept.points[:]
+        if kept.whole:
+            kept.finish()
+            return
+    # A tracker finds a person better after some frames; those are looked at again.
+    first = done if footage.independent else max(done - _WARM_UP, 0)
+    with _holistic(footage.independent) as process:
+        for number, frame in enumerate(footage):
+            if number < first:
+                continue
+            points = to_points(process(frame), footage.width, footage.height)
+            if number < done:
+                continue
+            if kept is not None:
+                kept.add(points)
+            yield points
+    if kept is not None:
+        kept.finish()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ class Footage(ABC):
     """Frames (height, width, 3) uint8 RGB, any number of times over: `for frame in footage`."""
 
     path: Path
+    files: list[Path]  # what is read
     width: int  # px
     height: int
     fps: float  # frame i is what the camera saw at i / fps seconds
@@ -65,7 +66,7 @@ class PictureFootage(Footage):
     """Pictures as frames."""
 
     def __init__(self, path: Path, files: list[Path], independent: bool) -> None:
-        self.path, self.independent = path, independent
+        self.path, self.files, self.independent = path, files, independent
         self._infos = [read_info(file) for file in files]
         if not independent:
             self._check_sizes()
@@ -119,7 +120,7 @@ class VideoFootage(Footage):
     focal = None
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.files = path, [path]
         with self._open() as container:
             stream = container.streams.video[0]
             # PyAV's streams die with their container: everything is asked in here.

@@ -18,8 +18,10 @@ from ..formats.body_file import BodyData
 from ..formats.errors import InputError
 from ..formats.keypoints import KEYPOINT_NAMES, KeypointClip
 from . import contact
+from .collision import COLLIDE, Collision
 from .details import fit_details
 from .evidence import BODY_POINTS, LEAST, measure, person_size
+from .guesses import guess
 from .kinematics import Kinematics, Parameters
 from .options import FitOptions
 from .prior import pose_prior
@@ -94,8 +96,9 @@ def _fit_clip(
         repaired, states = (np.stack(x) for x in zip(*pairs, strict=True))
     enough = _seen_enough(repaired)
     few = int((~enough & (repaired[..., 2] > 0).any((1, 2))).sum())
-    rows = (repaired, states, sizes, pictures, trusted)
-    repaired, states, sizes, pictures, trusted = (x[enough] for x in rows)
+    people = np.zeros(len(points), int) if options.independent else np.arange(len(points))
+    rows = (repaired, states, sizes, pictures, trusted, people)
+    repaired, states, sizes, pictures, trusted, people = (x[enough] for x in rows)
     if not len(repaired):
         raise InputError(
             f"{clip.source}: nobody can be fitted, all have fewer than {ENOUGH} keypoints a frame.",
@@ -104,21 +107,27 @@ def _fit_clip(
     given = _given_focal(clip, options, pictures)
     centre = np.array([clip.width / 2, clip.height / 2])
     problem = _body_problem(body, repaired, centre, sizes, trusted, given, clip, like)
+    if options.collisions:
+        problem = replace(problem, collision=Collision(body, like))
     known = (problem.evidence.weights > 0).sum(-1) >= ENOUGH
     if not bool(known.any(1).all()):
         raise InputError(
             f"{clip.source}: a person has fewer than {ENOUGH} keypoints that this body knows.",
             "Use footage that shows more of the body.",
         )
+    focal = torch.tensor(start.fit.focal[enough]).to(like) if start else problem.focal_start.exp()
+    guesses = guess(
+        torch.tensor(repaired).to(like), torch.tensor(centre).to(like), focal, problem.prior
+    )
     if start is None:
-        state = clip_start(problem, known, clip.fps, tick)
-        state = _whole_clip(problem, state, options, tick)
+        state = clip_start(problem, guesses, known, clip.fps, tick)
     else:
         state = state_of(start.of(enough), problem.kinematics, points.shape[1], like)
-        state = _again(problem, state, options, tick)
+    problem = replace(problem, prior=guesses.prior(state, known, problem.prior))
+    state = (_whole_clip if start is None else _again)(problem, state, options, tick)
     state = fit_details(problem, state, body, repaired, centre, options, tick, trusted)
     tracks = [
-        _track(problem, state, b, known, repaired, sizes, states, pictures[b])
+        _track(problem, state, b, known, repaired, sizes, states, pictures[b], int(people[b]))
         for b in range(len(repaired))
     ]
     focal = state.log_focal.exp().cpu().numpy()
@@ -219,7 +228,12 @@ def _whole_clip(
         problem = problem.with_weights(focal=0.0)
     problem = problem.with_weights(robust=4.0)
     state, _ = minimise(problem, state, 6, 1e-3, work)
-    return minimise(_grounded(problem, state, smooth), state, 12, 3e-4, work)[0]
+    problem = _grounded(problem, state, smooth)
+    state, _ = minimise(problem, state, 12, 3e-4, work)
+    if problem.collision is not None:
+        problem = problem.with_weights(collide=COLLIDE)
+        state, _ = minimise(problem, state, 12, 3e-4, work)
+    return state
 
 
 def _again(problem: Problem, state: State, options: FitOptions, tick: Tick) -> State:
@@ -227,7 +241,7 @@ def _again(problem: Problem, state: State, options: FitOptions, tick: Tick) -> S
     smooth = options.smooth
     problem = replace(problem, shape_free=False)
     problem = problem.with_weights(focal=0.0, **{k: v * smooth for k, v in SMOOTH.items()})
-    problem = _grounded(problem, state, smooth)
+    problem = _grounded(problem, state, smooth).with_weights(collide=COLLIDE)
     return minimise(problem, state, 15, 1e-4, lambda: tick("Fitting the clip again"))[0]
 
 
@@ -255,6 +269,7 @@ def _track(
     sizes: np.ndarray,
     states: np.ndarray,
     picture: int,
+    person: int,
 ) -> Track:
     observed = known[b].cpu().numpy()
     seen = np.flatnonzero(observed)
@@ -276,6 +291,7 @@ def _track(
         size=sizes[b][span],
         points=points[b][span],
         swaps=states[b][span],
+        person=person,
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..formats.body_file import BodyData
 from ..formats.keypoints import KEYPOINT_NAMES
+from .collision import COLLIDE
 from .evidence import FACE_POINTS, LEFT_HAND_POINTS, RIGHT_HAND_POINTS, measure
 from .kinematics import Kinematics, Parameters
 from .options import FitOptions
@@ -64,6 +65,7 @@ def fit_details(
             shape_free=False,
         )
         part = part.with_weights(focal=0.0, stand=0.0, bend=8.0 * options.smooth, bend_speed=0.5)
+        part = part.with_weights(collide=0.0 if expressions else COLLIDE)
         state, _ = minimise(part, state, 8, 1e-3, partial(tick, message))
     state.expression = _within(state.expression)
     return state

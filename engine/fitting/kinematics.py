@@ -141,7 +141,7 @@ class Kinematics:
         lever = torch.einsum("nkjc,ja->nkac", spread, self.below)
         mass = mass.view(self.count, joints) @ self.below
         lever = lever - mass[None, :, :, None] * places[:, None, self.moved]
-        axes = self._axes(turns, pose)  # (N, A, 3, 3), columns are the world axes of a parameter
+        axes = self.axes(turns, pose)  # (N, A, 3, 3), columns are the world axes of a parameter
         first, last = 6 * self.free.root, 6 * self.free.root + 3 * len(self.free.joints)
         blocks = parts.new_zeros(count, self.count, 3, self.free.size)
         bare = len(self.moved) - len(self.free.joints)  # 1 if the root moves: its block comes first
@@ -158,14 +158,23 @@ class Kinematics:
             blocks[..., last:].index_add_(1, self.entry_point, moved)
         return blocks
 
-    def _axes(self, turns: Tensor, pose: Tensor) -> Tensor:
-        """d(world rotation vector)/d(parameter): the left Jacobian of SO(3), in the world."""
+    def axes(self, turns: Tensor, pose: Tensor) -> Tensor:
+        """(N, A, 3, 3) d(world rotation vector)/d(parameter) of the joints `moved`.
+
+        The left Jacobian of SO(3), in the world; turns (N, J, 3, 3) as of `chain`.
+        """
         parents = [self.parents[j] for j in self.free.joints]
         axes = turns[:, parents] @ left_jacobian(pose[:, list(self.free.joints)])
         if self.free.root:
             eye = torch.eye(3, device=pose.device, dtype=pose.dtype).expand(len(pose), 1, 3, 3)
             axes = torch.cat([eye, axes], 1)
         return axes
+
+    def chain(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+        """World rotations (N, J, 3, 3) and positions (N, J, 3) of the joints, the root at rest."""
+        offsets = self.offsets + torch.einsum("jcb,nb->njc", self.offsets_betas, betas)
+        root = torch.eye(3, device=pose.device, dtype=pose.dtype).expand(len(pose), 3, 3)
+        return self._chain(root, torch.zeros_like(pose[:, 0]), pose, offsets)
 
     def _by_betas(self, turns: Tensor, entry_turns: Tensor) -> Tensor:
         count, size = len(turns), self.offsets_betas.shape[2]

@@ -14,4 +14,5 @@ class FitOptions:
     hands: bool = True  # fit fingers where they are seen
     face: bool = True  # fit jaw and expression where the face is seen
     smooth: float = 1.0  # strength of the temporal terms
+    collisions: bool = False  # push limbs out of the body they sink into
     device: str = "auto"  # auto, cpu, cuda, mps

@@ -50,17 +50,19 @@ _MIRROR = (1.0, -1.0, -1.0)  # x -> -x turns an axis-angle (a, b, c) into (a, -b
 
 @dataclass
 class PosePrior:
-    """Mean, spread and limits of the pose of some joints, each (A, 3)."""
+    """Mean, spread and limits of the pose of A joints, (A, 3) or a frame's own (B, T, A, 3)."""
 
     mean: Tensor
     spread: Tensor
     lower: Tensor
     upper: Tensor
+    root: Tensor | None = None  # (B, T, 3, 3) the root's expected turn, body to camera
+    root_spread: Tensor | None = None  # (B, T) rad
 
     def to(self, like: Tensor) -> PosePrior:
         """The same on the device and in the precision of `like`."""
-        fields = (self.mean, self.spread, self.lower, self.upper)
-        return PosePrior(*(f.to(like) for f in fields))
+        fields = (self.mean, self.spread, self.lower, self.upper, self.root, self.root_spread)
+        return PosePrior(*(None if f is None else f.to(like) for f in fields))
 
 
 def pose_prior(joints: Sequence[str]) -> PosePrior:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from .banded import System
+from .collision import Collision
 from .kinematics import Kinematics
 from .prior import PosePrior
 from .reprojection import Frames, Freedom, data_system
@@ -67,6 +68,8 @@ class Weights:
 
     robust: float = 4.0  # Geman-McClure scale in expected errors
     prior: float = 0.6  # pose prior, 1 = the joints of a pose are independent of each other
+    tail: float = 4.0  # squared spreads from which an odd angle counts less
+    root: float = 0.0  # the root's expected turn, where the prior has one
     limits: float = 15.0  # per radian beyond a limit
     betas: float = 0.3  # for each frame with evidence
     focal: float = 4.0  # 1 / spread of the log focal length around its start; 0 = fixed
@@ -77,6 +80,7 @@ class Weights:
     bend_speed: float = 0.0  # joint velocity, 1 / (rad / frame)
     quick: float = 3.0  # accelerations far above this, in expected ones, count no more than it
     stand: float = 0.0  # 1 / (m / frame) of a standing point
+    collide: float = 0.0  # 1 / m of overlap, where the problem has a collision term
 
 
 @dataclass
@@ -91,6 +95,7 @@ class Problem:
     focal_start: Tensor  # (B,) log of the focal length believed in
     shape_free: bool = True
     unit: float = 1.0  # frames per 1/30 s, so that weights mean the same at any rate
+    collision: Collision | None = None
 
     def with_weights(self, **changes: float) -> Problem:
         """The same problem with some weights changed."""
@@ -103,6 +108,9 @@ class Problem:
         if state.root.shape[1] > 2:
             self._smooth(state, system)
         self._shared(state, system)
+        if self.collision is not None and self.weights.collide:
+            pose, betas, weight = state.pose, state.betas, self.weights.collide
+            self.collision.add(self.kinematics, pose, betas, weight, system)
         return system
 
     def _data(self, state: State) -> System:
@@ -158,9 +166,16 @@ class Problem:
         residual = (pose - prior.mean) * pull
         beyond = (pose - prior.upper).clamp_min(0) + (pose - prior.lower).clamp_max(0)
         over = weights.limits * beyond
-        gradient = (residual * pull + over * weights.limits).flatten(2)
-        curve = (pull.square() + weights.limits**2 * (beyond != 0)).flatten(2)
-        system.cost += residual.square().sum((1, 2, 3)) + over.square().sum((1, 2, 3))
+        # Heavy tails: an angle that was guessed wrong loses its hold.
+        tail = weights.tail * weights.prior**2
+        square = residual.square()
+        share = tail / (tail + square)
+        gradient = (residual * share * pull + over * weights.limits).flatten(2)
+        curve = (share * pull.square() + weights.limits**2 * (beyond != 0)).flatten(2)
+        system.cost += (tail * torch.log1p(square / tail)).sum((1, 2, 3))
+        system.cost += over.square().sum((1, 2, 3))
+        if free.root and prior.root is not None and weights.root:
+            self._root_prior(state, system)
         joints = slice(first, first + gradient.shape[-1])
         system.gradient[..., joints] += gradient
         system.diagonal.diagonal(dim1=-2, dim2=-1)[..., joints] += curve
@@ -170,6 +185,16 @@ class Problem:
             rest = slice(joints.stop, None)
             system.gradient[..., rest] += expression * weights.expression
             system.diagonal.diagonal(dim1=-2, dim2=-1)[..., rest] += weights.expression**2
+
+    def _root_prior(self, state: State, system: System) -> None:
+        prior = self.prior
+        assert prior.root is not None and prior.root_spread is not None
+        pull = (self.weights.root / prior.root_spread)[..., None]
+        away = matrix_to_axis_angle(state.root @ prior.root.transpose(-1, -2)) * pull
+        share = 9.0 / (9.0 + away.square().sum(-1, keepdim=True))  # a wrong guess loses its hold
+        system.cost += (away.square() * share).sum((1, 2))
+        system.gradient[..., :3] += away * share.square() * pull
+        system.diagonal.diagonal(dim1=-2, dim2=-1)[..., :3] += (share * pull).square()
 
     def _smooth(self, state: State, system: System) -> None:
         """Acceleration (and joint velocity); root and joints apart, so none is counted twice."""

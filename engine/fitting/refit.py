@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from .kinematics import Kinematics
+from .paths import fill, fill_rotations
 from .problem import State
-from .start import fill, fill_rotations
 from .tracks import ClipFit, Track
 
 

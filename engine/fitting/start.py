@@ -1,8 +1,7 @@
-"""Where a fit begins: four ways to face the camera in every frame at once, the best path kept."""
+"""Where a fit begins: what the initialiser makes of every frame, and the best path through it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -10,48 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from .guesses import Alternatives, Guesses
+from .paths import best_path, fill, fill_rotations
 from .prior import mean_pose
 from .problem import Evidence, Problem, State
 from .solver import minimise
 
-YAWS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)  # facing the camera, left, away, right
 ENOUGH = 6  # keypoints that a frame needs to start from
+START_STEPS = ((20.0, 4), (6.0, 6))  # robust scale and solver steps of the frames alone
+LIMB_STEPS = ((6.0, 5),)  # likewise, of a limb bent another way
+_PIECE = 2048  # fits at once, so that a long clip needs no more memory than a short one
+_HELD = 22  # root and body joints; the rest starts at the mean pose
 
 
-# Other poses to begin from, left side (the right one mirrors): one descent seldom turns a bent limb
-# from pointing at the camera to pointing away from it.
-_SEEDS: tuple[dict[str, tuple[float, float, float]], ...] = (
-    {},
-    {"shoulder": (0.0, -1.2, -0.3), "elbow": (0.0, -1.4, 0.0)},
-    {
-        "shoulder": (0.0, 0.4, -0.8),
-        "elbow": (0.0, -0.3, 0.0),
-        "hip": (-1.0, 0.1, 0.1),
-        "knee": (1.3, 0.0, 0.0),
-    },
-)
-
-
-def seed_poses(joints: Sequence[str]) -> Tensor:
-    """(H, J, 3) poses to begin from."""
-    poses = mean_pose(joints).repeat(len(_SEEDS), 1, 1)
-    for pose, seed in zip(poses, _SEEDS, strict=True):
-        for name, value in seed.items():
-            pose[joints.index(f"left_{name}")] = pose.new_tensor(value)
-            pose[joints.index(f"right_{name}")] = pose.new_tensor((value[0], -value[1], -value[2]))
-    return poses
-
-
-def facing(yaw: Tensor) -> Tensor:
-    """(..., 3, 3) an upright body seen by a level camera, turned by `yaw` about its own axis."""
-    down = torch.diag(torch.tensor([1.0, -1.0, -1.0], device=yaw.device, dtype=yaw.dtype))
-    zero = torch.zeros_like(yaw)
-    return down @ axis_angle_to_matrix(torch.stack([zero, yaw, zero], -1))
-
-
-def clip_start(problem: Problem, known: Tensor, fps: float, tick: Callable[[str], None]) -> State:
-    """Where a clip begins: independent fits of some frames (all of a still), filled in between.
+def clip_start(
+    problem: Problem, guesses: Guesses, known: Tensor, fps: float, tick: Callable[[str], None]
+) -> State:
+    """Where a clip begins: fits of some frames alone (all of a still), filled in between.
 
     known (B, T) says which frames have evidence; every clip has some.
     """
@@ -68,28 +42,23 @@ def clip_start(problem: Problem, known: Tensor, fps: float, tick: Callable[[str]
             trusted=evidence.trusted[:, picked],
         ),
     )
-    batch, size = len(known), problem.kinematics.offsets_betas.shape[2]
-    betas = problem.focal_start.new_zeros(batch, size)
-    focal = problem.focal_start
-    singles, energy = single_starts(few, betas, focal, lambda: tick("Finding the pose"))
-    enough = known[:, picked]
-    choices = best_path(few, singles, energy, enough, picked / (fps or 30.0))
-    roots: list[Tensor] = []
-    places: list[Tensor] = []
-    poses: list[Tensor] = []
-    everywhere = np.arange(frames)
-    for b in range(batch):
-        seen = np.flatnonzero(enough[b].cpu().numpy())
-        index = (b * len(picked) + torch.tensor(seen)) * energy.shape[2] + choices[b].cpu()[seen]
-        index = index.to(singles.root.device)
-        roots.append(fill_rotations(singles.root[index, 0], picked[seen], everywhere))
-        for values, filled in ((singles.place, places), (singles.pose, poses)):
-            known_values = values[index, 0].cpu().numpy()
-            filled.append(torch.tensor(fill(known_values, picked[seen], everywhere)).to(betas))
-    expression = betas.new_zeros(batch, frames, problem.kinematics.entry_expr.shape[2])
-    pose = torch.stack(poses)
-    pose[:, :, 22:] = mean_pose(problem.kinematics.joint_names).to(betas)[22:]
-    return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal.clone())
+    some = guesses.of(torch.as_tensor(picked, device=known.device))
+    times, enough = picked / (fps or 30.0), known[:, picked].cpu().numpy()
+
+    def work() -> None:
+        tick("Finding the pose")
+
+    turns = some.turns()
+    singles, energy = single_fits(few, turns, None, START_STEPS, work)
+    chosen = _choose(few, singles, energy, enough, times, range(1, _HELD))
+    state = _taken(singles, chosen, energy.shape[2])
+    pose = state.pose
+    for joints, ways in some.limbs(chosen):
+        tried = _with_limb(state, joints, ways)
+        singles, energy = single_fits(few, ways, tried, LIMB_STEPS, work)
+        bent = _choose(few, singles, energy, enough, times, joints)
+        pose[:, :, joints] = _taken(singles, bent, energy.shape[2]).pose[:, :, joints]
+    return _everywhere(problem, state, enough, picked, frames)
 
 
 def _frames_to_try(known: np.ndarray, stride: int) -> np.ndarray:
@@ -102,15 +71,20 @@ def _frames_to_try(known: np.ndarray, stride: int) -> np.ndarray:
     return np.flatnonzero(chosen)
 
 
-def single_starts(
-    problem: Problem, betas: Tensor, log_focal: Tensor, tick: Callable[[], None]
+def single_fits(
+    problem: Problem,
+    guesses: Alternatives,
+    start: State | None,
+    steps: tuple[tuple[float, int], ...],
+    tick: Callable[[], None],
 ) -> tuple[State, Tensor]:
-    """Fit every frame of every clip alone from each of H hypotheses, a yaw and a pose each.
+    """Fit every frame of every clip alone from each of its H guesses.
 
-    betas (B, S), log_focal (B,). Returns a state of (B * T * H, 1, ...) and its energies (B, T, H).
+    From `start` (B * T * H, 1, ...), or from the guesses themselves. Returns such a state and its
+    energies (B, T, H). steps: robust scale and number of solver steps.
     """
-    evidence, hypotheses = problem.evidence, len(YAWS) * len(_SEEDS)
-    batch, frames = evidence.size.shape
+    evidence = problem.evidence
+    batch, frames, hypotheses = guesses.share.shape
 
     def each(x: Tensor) -> Tensor:
         return x.flatten(0, 1).repeat_interleave(hypotheses, 0)[:, None]
@@ -118,22 +92,127 @@ def single_starts(
     alone = Evidence(
         *(each(x) for x in (evidence.points, evidence.weights, evidence.size, evidence.trusted))
     )
-    count = batch * frames * hypotheses
-    betas = betas.repeat_interleave(frames * hypotheses, 0)
-    focal = log_focal.repeat_interleave(frames * hypotheses)
-    yaws = torch.tensor(YAWS, device=betas.device, dtype=betas.dtype)
-    yaws = yaws.repeat_interleave(len(_SEEDS)).repeat(batch * frames)
-    pose = seed_poses(problem.kinematics.joint_names).to(betas)
-    pose = pose.repeat(batch * frames * len(YAWS), 1, 1)[:, None]
-    expression = betas.new_zeros(count, 1, problem.kinematics.entry_expr.shape[2])
-    root = facing(yaws)[:, None]
-    place = _place(problem, alone, root, pose, betas, focal)
-    state = State(root, place, pose, expression, betas, focal)
-    problem = replace(problem, evidence=alone, focal_start=focal, shape_free=False)
+    focal = problem.focal_start.repeat_interleave(frames * hypotheses)
+    prior = guesses.priors(problem.prior)
+    problem = replace(problem, evidence=alone, focal_start=focal, shape_free=False, prior=prior)
     problem = problem.with_weights(focal=0.0)
-    for robust, iterations in ((20.0, 6), (6.0, 12)):
-        state, energy = minimise(problem.with_weights(robust=robust), state, iterations, 1e-2, tick)
+    state = _begin(problem) if start is None else start
+    parts, energies = [], []
+    for first in range(0, len(focal), _PIECE):
+        part = slice(first, first + _PIECE)
+        one, piece = _rows(problem, part), _cut(state, part)
+        for robust, iterations in steps:
+            one = one.with_weights(robust=robust)
+            piece, energy = minimise(one, piece, iterations, 1e-2, tick)
+        parts.append(piece)
+        energies.append(energy)
+    names = State.__dataclass_fields__
+    state = State(*(torch.cat([getattr(p, f) for p in parts]) for f in names))
+    surprise = 2 * problem.weights.prior**2 * prior.spread.log().sum((1, 2, 3))
+    energy = torch.cat(energies) + surprise - 2 * guesses.share.flatten()
     return state, energy.view(batch, frames, hypotheses)
+
+
+def _begin(problem: Problem) -> State:
+    """Every guess as a state: its pose and turn, placed where the keypoints are."""
+    prior, focal, count = problem.prior, problem.focal_start, len(problem.focal_start)
+    assert prior.root is not None
+    pose = mean_pose(problem.kinematics.joint_names).to(focal).repeat(count, 1, 1)[:, None]
+    pose[:, :, 1:_HELD] = prior.mean
+    betas = focal.new_zeros(count, problem.kinematics.offsets_betas.shape[2])
+    expression = focal.new_zeros(count, 1, problem.kinematics.entry_expr.shape[2])
+    place = _place(problem, problem.evidence, prior.root, pose, betas, focal)
+    return State(prior.root, place, pose, expression, betas, focal)
+
+
+def _rows(problem: Problem, part: slice) -> Problem:
+    """The problem of some of the clips of a batch."""
+    evidence, prior = problem.evidence, problem.prior
+    assert prior.root is not None and prior.root_spread is not None
+    fields = (evidence.points, evidence.weights, evidence.size, evidence.trusted)
+    own = replace(
+        prior,
+        mean=prior.mean[part],
+        spread=prior.spread[part],
+        root=prior.root[part],
+        root_spread=prior.root_spread[part],
+    )
+    some = Evidence(*(x[part] for x in fields))
+    return replace(problem, evidence=some, prior=own, focal_start=problem.focal_start[part])
+
+
+def _cut(state: State, part: slice) -> State:
+    return State(*(getattr(state, f)[part] for f in State.__dataclass_fields__))
+
+
+def _choose(
+    problem: Problem,
+    state: State,
+    energy: Tensor,
+    enough: np.ndarray,
+    times: np.ndarray,
+    joints: Sequence[int],
+) -> Tensor:
+    """The best path through the fits of frames alone, by the jumps of `joints`: choices (B, T).
+
+    enough (B, T) says which frames have evidence; the others get choice 0 and are filled later.
+    """
+    posed = problem.kinematics.pose(
+        state.root[:, 0],
+        state.position[:, 0],
+        state.pose[:, 0],
+        state.betas,
+        state.expression[:, 0],
+    )
+    body = posed.joints[:, list(joints)] - posed.joints[:, :1]
+    places = body.view(*energy.shape, -1).cpu().numpy()
+    costs = energy.cpu().numpy()
+    choices = np.zeros(energy.shape[:2], int)
+    for b, seen in enumerate(enough):
+        if seen.any():
+            choices[b, seen] = best_path(costs[b, seen], places[b, seen], times[seen])
+    return torch.tensor(choices, device=energy.device)
+
+
+def _taken(state: State, choices: Tensor, hypotheses: int) -> State:
+    """One fit a frame, (B * T, 1, ...): choices (B, T) among those of each frame."""
+    first = torch.arange(choices.numel(), device=choices.device) * hypotheses
+    index = first + choices.flatten()
+    return State(*(getattr(state, f)[index] for f in State.__dataclass_fields__))
+
+
+def _with_limb(state: State, joints: Sequence[int], ways: Alternatives) -> State:
+    """Each of the frames (B * T, 1, ...) once for every way to bend a limb."""
+    count = ways.share.shape[2]
+    names = State.__dataclass_fields__
+    tried = State(*(getattr(state, f).repeat_interleave(count, 0) for f in names))
+    tried.pose = tried.pose.clone()
+    rows = [j - 1 for j in joints]
+    tried.pose[:, 0, list(joints)] = ways.pose.flatten(0, 2)[:, rows]
+    return tried
+
+
+def _everywhere(
+    problem: Problem, state: State, enough: np.ndarray, picked: np.ndarray, frames: int
+) -> State:
+    """The frames `picked` as a clip, with what lies between them filled in."""
+    batch, betas = len(enough), problem.focal_start.new_zeros(len(enough), state.betas.shape[1])
+    everywhere = np.arange(frames)
+    roots: list[Tensor] = []
+    places: list[Tensor] = []
+    poses: list[Tensor] = []
+    for b in range(batch):
+        seen = np.flatnonzero(enough[b])
+        index = torch.tensor(b * len(picked) + seen, device=state.root.device)
+        roots.append(fill_rotations(state.root[index, 0], picked[seen], everywhere))
+        for values, filled in ((state.place, places), (state.pose, poses)):
+            known = values[index, 0].cpu().numpy()
+            filled.append(torch.tensor(fill(known, picked[seen], everywhere)).to(betas))
+    expression = betas.new_zeros(batch, frames, state.expression.shape[2])
+    pose = torch.stack(poses)
+    pose[:, :, _HELD:] = mean_pose(problem.kinematics.joint_names).to(betas)[_HELD:]
+    focal = problem.focal_start.clone()
+    return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal)
 
 
 def _place(
@@ -152,63 +231,3 @@ def _place(
     depth = (length * spread_flat / spread.clamp_min(1.0)).clamp(0.3, 100.0)
     plane = middle / length[:, None] - middle_flat / depth[:, None]
     return torch.cat([plane, depth.log()[:, None]], 1)[:, None]
-
-
-def best_path(
-    problem: Problem, state: State, energy: Tensor, enough: Tensor, times: np.ndarray
-) -> Tensor:
-    """Viterbi over frames: energy against the jump of the joints. Returns choices (B, T).
-
-    enough (B, T) says which frames have evidence (the others get choice 0 and are filled later),
-    times (T,) when they were, in seconds.
-    """
-    batch, frames, hypotheses = energy.shape
-    posed = problem.kinematics.pose(
-        state.root[:, 0],
-        state.position[:, 0],
-        state.pose[:, 0],
-        state.betas,
-        state.expression[:, 0],
-    )
-    body = posed.joints[:, :22] - posed.joints[:, :1]
-    joints = body.view(batch, frames, hypotheses, -1).cpu().numpy()
-    costs, known = energy.cpu().numpy(), enough.cpu().numpy()
-    choices = np.zeros((batch, frames), int)
-    for b in range(batch):
-        seen = np.flatnonzero(known[b])
-        if not len(seen):
-            continue
-        total, back = costs[b, seen[0]].copy(), []
-        for before, now in zip(seen[:-1], seen[1:], strict=True):
-            jump = joints[b, before][:, None] - joints[b, now][None]
-            time = times[now] - times[before]
-            expected = 0.25 * min(time * 30, 15.0) ** 0.5
-            cost = np.minimum((jump**2).sum(-1) / expected**2, 60.0)
-            step = total[:, None] + cost + costs[b, now][None]
-            back.append(step.argmin(0))
-            total = step.min(0)
-        path = [int(total.argmin())]
-        for choice in reversed(back):
-            path.append(int(choice[path[-1]]))
-        choices[b, seen] = path[::-1]
-    return torch.tensor(choices, device=energy.device)
-
-
-def fill(values: np.ndarray, known: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Values (N, ...) at the sorted frame numbers `known`, linearly between them, held outside."""
-    flat = values.reshape(len(values), -1)
-    columns = [np.interp(frames, known, column) for column in flat.T]
-    return np.stack(columns, 1).reshape(len(frames), *values.shape[1:])
-
-
-def fill_rotations(values: Tensor, known: np.ndarray, frames: np.ndarray) -> Tensor:
-    """Rotations (N, 3, 3) at the frame numbers `known`, along geodesics between them."""
-    after = np.clip(np.searchsorted(known, frames, side="right"), 1, max(len(known) - 1, 1))
-    before = after - 1
-    after = np.minimum(after, len(known) - 1)
-    span = np.maximum(known[after] - known[before], 1)
-    share = np.clip((frames - known[before]) / span, 0.0, 1.0)
-    start, end = values[before], values[after]
-    turn = matrix_to_axis_angle(end @ start.transpose(-1, -2))
-    share = torch.tensor(share, device=values.device, dtype=values.dtype)
-    return axis_angle_to_matrix(turn * share[:, None]) @ start

@@ -21,6 +21,7 @@ class Track:
     size: np.ndarray  # (T,) px
     points: np.ndarray  # (T, 137, 3) the keypoints after repair
     swaps: np.ndarray  # (T,) state of the labels, see repair_swaps
+    person: int = 0  # slot in the clip it was fitted to
 
 
 @dataclass

@@ -22,6 +22,7 @@ class PersonKeypoints:
 
     points: np.ndarray  # (T, 137, 3) px of the footage (origin top left), confidence; 0 = not seen
     frame_ids: np.ndarray  # (T,) the clip's frames
+    trusted: np.ndarray | None = None  # (T, 137) bool, what was put right by hand; None: nothing
 
 
 @dataclass
@@ -37,9 +38,11 @@ class Corrections:
 
 def save_keypoints(path: str | os.PathLike, keypoints: PersonKeypoints) -> None:
     """Write `keypoints` as npz."""
+    trusted = keypoints.trusted
     write_npz(
         path,
         points=keypoints.points.astype(np.float32),
+        trusted=np.zeros(keypoints.points.shape[:2], bool) if trusted is None else trusted,
         frame_ids=keypoints.frame_ids.astype(np.int64),
         names=np.array(KEYPOINT_NAMES),
     )
@@ -54,7 +57,10 @@ def load_keypoints(path: str | os.PathLike) -> PersonKeypoints:
             f"{path}: points are {points.shape}, not (frames, {len(KEYPOINT_NAMES)}, 3).",
             "Fit it again.",
         )
-    return PersonKeypoints(points, frames)
+    trusted = data.get("trusted")
+    if trusted is not None and trusted.shape != points.shape[:2]:
+        raise InputError(f"{path}: trusted is {trusted.shape}, not as the points.", "Fit it again.")
+    return PersonKeypoints(points, frames, trusted)
 
 
 def save_corrections(path: str | os.PathLike, corrections: Corrections) -> None:

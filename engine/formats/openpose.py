@@ -39,6 +39,7 @@ _PARTS = {
 }
 _GUESSED_FPS = 30.0
 _STILL_FPS = 1.0  # what a rate of 0, which means unrelated pictures, becomes
+_SCALED = 2.0  # px; nobody is so small, and points scaled to 0..1 may go a little beyond
 _AGAIN = "Run the detector again, or remove the file."
 
 
@@ -297,9 +298,10 @@ def _check_scale(points: np.ndarray, folder: Path) -> None:
         raise InputError(
             f"{folder}: no frame holds a person.", "Check what the detector was run on."
         )
-    if np.abs(seen[:, :2]).max() <= 1:
+    if np.abs(seen[:, :2]).max() <= _SCALED:
+        scale = "-1 to 1" if seen[:, :2].min() < 0 else "0 to 1"
         raise InputError(
-            f"{folder}: the points are scaled to the picture size (0 to 1), not in pixels.",
+            f"{folder}: the points are scaled to the picture size ({scale}), not in pixels.",
             "Run OpenPose with --keypoint_scale 0.",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,24 @@ _MAGIC = b"POINTCACHE2\0"
 
 
 def write_pc2(
-    path: str | os.PathLike, vertices: np.ndarray, start: float = 0.0, rate: float = 1.0
+    path: str | os.PathLike,
+    vertices: np.ndarray | Iterable[np.ndarray],
+    start: float = 0.0,
+    rate: float = 1.0,
 ) -> None:
-    """Write (T, V, 3) metres; `start` and `rate` in frames."""
-    frames, count = vertices.shape[:2]
+    """Write (T, V, 3) metres, whole or in parts (n, V, 3); `start` and `rate` in frames."""
+    parts = [vertices] if isinstance(vertices, np.ndarray) else vertices
+    frames = count = 0
     temporary = Path(path).with_name(f".{Path(path).name}.tmp")
     try:
         with temporary.open("wb") as stream:
+            stream.write(bytes(_HEADER.size))
+            for part in parts:
+                frames, count = frames + part.shape[0], part.shape[1]
+                # Not tofile(): its errors do not say that the disk is full.
+                stream.write(np.ascontiguousarray(part, "<f4").data)
+            stream.seek(0)
             stream.write(_HEADER.pack(_MAGIC, 1, count, start, rate, frames))
-            # Not tofile(): its errors do not say that the disk is full.
-            stream.write(np.ascontiguousarray(vertices, "<f4").data)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

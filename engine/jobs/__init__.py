@@ -28,6 +28,7 @@ class DetectParams(Params):
     source: Path = Field(description="a video, a picture or a folder of pictures")
     people: int | None = Field(None, ge=1, description="keep at most so many people")
     independent: bool = Field(False, description="unrelated pictures")
+    cache: bool = Field(True, description="keep what is detected for the next time")
 
 
 class FitParams(DetectParams):
@@ -48,7 +49,9 @@ class FitParams(DetectParams):
     collisions: bool = Field(False, description="keep arms and legs out of the body")
     texture: bool = Field(False, description="project the footage into the body's UV map")
     config: Path | None = Field(None, description="SMPLify-X's YAML: fit by its schedule")
-    prior: str = Field("layfigure", description="layfigure, or a registered VPoser or GMM")
+    prior: str = Field(
+        "layfigure", description="layfigure, l2, angle, none, or a VPoser or GMM, by name or path"
+    )
     legacy_output: bool = Field(False, description="also write SMPLify-X's own folders")
 
 
@@ -57,7 +60,7 @@ class RefitParams(Params):
 
     source: Path = Field(description="the result folder of a fit")
     corrections: Path = Field(description="npz of corrected keypoints, see formats.corrections")
-    overlay: bool = Field(True, description="write overlay.mp4")
+    overlay: bool = Field(False, description="write overlay.mp4, which takes longer than the fit")
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,17 @@ def _fit(params: Params, out: Path, progress: Progress) -> Path:
     return run_fit(params, out, progress)
 
 
+def _refit(params: Params, out: Path, progress: Progress) -> Path:
+    from .refit import run_refit
+
+    assert isinstance(params, RefitParams)
+    return run_refit(params, out, progress)
+
+
 JOBS: dict[str, Job] = {
     "detect": Job(DetectParams, _detect),
     "fit": Job(FitParams, _fit),
+    "refit": Job(RefitParams, _refit),
 }
 
 

@@ -20,6 +20,6 @@ def run_detect(params: DetectParams, out: Path, progress: Progress) -> Path:
         raise InputError(
             f"{params.source}: these are keypoints already.", "Give a video or pictures."
         )
-    clip, _ = gather(params.source, progress, None, params.people, params.independent)
+    clip, _ = gather(params, progress)
     write_openpose_folder(out, clip)
     return out

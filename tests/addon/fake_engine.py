@@ -7,12 +7,16 @@ What the job does stands in the name of its source: `work` runs 20 steps and wri
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
 from pathlib import Path
 
+from layfigure.engine.formats import corrections
+
 PROTOCOL = int(os.environ.get("FAKE_PROTOCOL", "1"))
+LEFT_WRIST, LEFT_HAND = 7, slice(25, 46)
 
 
 def say(type_: str, **fields) -> None:
@@ -48,6 +52,23 @@ def fit(order: dict, cancelled: threading.Event) -> None:
     say("result", id=job, folder=str(out))
 
 
+def refit(order: dict) -> None:
+    """Copy the result, its keypoints put right; hands far from a moved wrist are left out."""
+    source, out = Path(order["params"]["source"]), Path(order["out"])
+    changes = corrections.load_corrections(order["params"]["corrections"])
+    shutil.copytree(source, out)
+    for number, person in enumerate(sorted(out.glob("person_*"))):
+        known = corrections.load_keypoints(person / "keypoints.npz")
+        for k in range(len(changes.frame)):
+            if changes.person[k] == number:
+                point = (*changes.place[k], 1) if changes.seen[k] else (0, 0, 0)
+                known.points[changes.frame[k], changes.keypoint[k]] = point
+                if changes.keypoint[k] == LEFT_WRIST:
+                    known.points[changes.frame[k], LEFT_HAND] = 0
+        corrections.save_keypoints(person / "keypoints.npz", known)
+    say("result", id=order["id"], folder=str(out))
+
+
 def serve() -> None:
     """Answer until stdin closes."""
     orders: queue.Queue[dict | None] = queue.Queue()
@@ -69,6 +90,9 @@ def serve() -> None:
     threading.Thread(target=read, daemon=True).start()
     while True:
         order = orders.get()
+        if order["job"] == "refit":
+            refit(order)
+            continue
         fit(order, cancels.setdefault(order["id"], threading.Event()))
 
 

@@ -15,9 +15,9 @@ os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="layfigu
 
 bpy = pytest.importorskip("bpy")
 
-from make_result import make_result, posed_vertices  # noqa: E402
+from make_result import made_texture, make_result, posed_vertices  # noqa: E402
 
-__all__ = ["bpy", "clean_scene", "farthest", "make_result", "posed_vertices"]
+__all__ = ["bpy", "clean_scene", "farthest", "made_texture", "make_result", "posed_vertices"]
 
 
 @pytest.fixture(autouse=True)

@@ -2,122 +2,23 @@
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-bpy = pytest.importorskip("bpy")
-
-import layfigure  # noqa: E402
-from layfigure.addon import engine_setup, properties  # noqa: E402
-from layfigure.addon.engine_client import clean_environment  # noqa: E402
-from layfigure.addon.jobs import CANCELLED, DONE, FAILED, RUNNING  # noqa: E402
-from layfigure.addon.session import session  # noqa: E402
-from layfigure.addon.task import Task  # noqa: E402
-from layfigure.engine.formats.errors import InputError  # noqa: E402
-from layfigure.panels import CLASSES as PANELS  # noqa: E402
-from layfigure.panels.base import draw_text, duration, shorten  # noqa: E402
+import layfigure
+from addon_helpers import Layout, all_panels, drawn, settings_for
+from layfigure.addon import engine_setup, requests
+from layfigure.addon.engine_client import clean_environment
+from layfigure.addon.jobs import CANCELLED, DONE, FAILED, RUNNING
+from layfigure.addon.session import session
+from layfigure.addon.task import Task
+from layfigure.engine.formats.errors import InputError
+from layfigure.engine.jobs import FitParams
+from layfigure.panels import CLASSES as PANELS
+from layfigure.panels.base import draw_text, duration, shorten
+from scene_helpers import bpy
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def addon(tmp_path, monkeypatch):
-    """The add-on registered in an empty scene, without an engine; yields its preferences."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    monkeypatch.setattr(engine_setup, "user_folder", lambda: tmp_path / "user")
-    (tmp_path / "user").mkdir()
-    entry = bpy.context.preferences.addons.new()
-    entry.module = "layfigure"
-    layfigure.register()
-    yield entry.preferences
-    layfigure.unregister()
-    bpy.context.preferences.addons.remove(entry)
-
-
-@pytest.fixture
-def engine(addon, monkeypatch):
-    """The same with the small engine set."""
-    monkeypatch.setattr(engine_setup, "LAUNCHER", HERE / "fake_engine.py")
-    addon.engine_python = sys.executable
-    return addon
-
-
-def settings_for(tmp_path: Path, what: str):
-    """The scene's settings with a clip on which the engine does `what`."""
-    clip = tmp_path / f"{what}.mp4"
-    clip.write_bytes(b"film")
-    settings = bpy.context.scene.layfigure
-    settings.video, settings.output = str(clip), str(tmp_path / "results")
-    settings.import_when_done = False
-    return settings
-
-
-class Layout:
-    """Stands in for a UILayout: checks what a panel asks for and keeps what it says."""
-
-    ICONS = frozenset(
-        bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys()
-    )
-
-    def __init__(self, said: list[str]) -> None:
-        self.said = said
-
-    def _child(self, *_args, **_options) -> "Layout":
-        return Layout(self.said)
-
-    row = column = box = split = _child
-
-    def panel(self, _name: str, default_closed: bool = False) -> tuple["Layout", "Layout"]:
-        return self._child(), self._child()
-
-    def separator(self) -> None:
-        pass
-
-    def label(self, text: str = "", icon: str = "NONE") -> None:
-        assert icon in self.ICONS, icon
-        self.said.append(text)
-
-    def prop(self, data, name: str, text: str | None = None, **_options) -> None:
-        assert name in data.bl_rna.properties, name
-        self.said.append(data.bl_rna.properties[name].name if text is None else text)
-
-    def progress(self, factor: float, type: str, text: str) -> None:
-        assert 0 <= factor <= 1 and type == "BAR"
-        self.said.append(text)
-
-    def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
-        assert icon in self.ICONS, icon
-        module, verb = name.split(".")
-        rna = getattr(getattr(bpy.ops, module), verb).get_rna_type()
-        self.said.append(rna.name if text is None else text)
-        return SimpleNamespace()
-
-
-def drawn(thing) -> str:
-    """All words that a panel or the preferences show now."""
-    said: list[str] = []
-    owner = thing if isinstance(thing, bpy.types.AddonPreferences) else SimpleNamespace()
-    if isinstance(thing, bpy.types.AddonPreferences):
-        owner = _Drawn(thing)
-    owner.layout = Layout(said)
-    (type(thing) if not isinstance(thing, type) else thing).draw(owner, bpy.context)
-    return " | ".join(said)
-
-
-class _Drawn:
-    """Preferences with another layout."""
-
-    def __init__(self, preferences) -> None:
-        self._preferences = preferences
-
-    def __getattr__(self, name: str):
-        return getattr(self._preferences, name)
-
-
-def all_panels() -> str:
-    """All words in the tab."""
-    return " || ".join(drawn(panel) for panel in PANELS)
 
 
 def test_registering_twice_leaves_nothing_behind(addon):
@@ -151,7 +52,11 @@ def test_panels_with_an_engine(engine, tmp_path):
     for kind in ("VIDEO", "IMAGES", "KEYPOINTS"):
         settings_for(tmp_path, "work").source_kind = kind
         words = all_panels()
-        assert "Run" in words and ("Camera" in words) == (kind == "KEYPOINTS")
+        assert "Run" in words and ("Camera" in words.split(" | Options")[0]) == (
+            kind == "KEYPOINTS"
+        )
+        for title in ("People", "Hands & Face", "Motion", "Pose Prior", "Outputs"):
+            assert title in words
 
 
 def test_preferences_show_what_the_engine_reports(engine):
@@ -205,13 +110,13 @@ def test_camera_file_that_is_no_json(addon, tmp_path):
     settings.source_kind, settings.keypoints = "KEYPOINTS", str(tmp_path)
     settings.camera = str(tmp_path / "camera.json")
     with pytest.raises(InputError, match=r"camera\.json: this is not JSON"):
-        properties.fit_request(settings)
+        requests.fit_request(settings)
 
 
 def test_request_holds_the_options(addon, tmp_path):
     settings = settings_for(tmp_path, "work")
     settings.focal_known, settings.focal, settings.people_known = True, 900.0, True
-    label, params, out = properties.fit_request(settings)
+    label, params, out = requests.fit_request(settings)
     assert label == "work" and out == tmp_path / "results" / "work"
     assert params == {
         "source": str(tmp_path / "work.mp4"),
@@ -220,14 +125,56 @@ def test_request_holds_the_options(addon, tmp_path):
         "people": 1,
         "independent": False,
         "camera": None,
+        "config": None,
+        "prior": "layfigure",
+        "hands": True,
+        "face": True,
+        "smooth": 1.0,
+        "camera_motion": "auto",
+        "collisions": False,
+        "texture": False,
+        "legacy_output": False,
+        "pc2": False,
     }
+    FitParams.model_validate(params)
+
+
+def test_every_folded_option_reaches_the_engine(addon, tmp_path):
+    settings = settings_for(tmp_path, "work")
+    (tmp_path / "vposer").mkdir()
+    (tmp_path / "fit_smplx.yaml").write_text("dataset: openpose")
+    settings.hands = settings.face = False
+    settings.smooth, settings.camera_motion = 2.5, "moving"
+    settings.collisions = settings.texture = settings.legacy_output = settings.pc2 = True
+    settings.prior, settings.config = str(tmp_path / "vposer"), str(tmp_path / "fit_smplx.yaml")
+    params = FitParams.model_validate(requests.fit_request(settings)[1])
+    assert not params.hands and not params.face and params.smooth == 2.5
+    assert params.camera_motion == "moving" and params.prior == str(tmp_path / "vposer")
+    assert params.collisions and params.texture and params.legacy_output and params.pc2
+    assert params.config == tmp_path / "fit_smplx.yaml"
+
+
+def test_prior_and_config_that_are_not_there(addon, tmp_path):
+    settings = settings_for(tmp_path, "work")
+    settings.prior = str(tmp_path / "gmm_08.pkl")
+    with pytest.raises(InputError, match=r"gmm_08\.pkl: no such prior"):
+        requests.fit_request(settings)
+    settings.prior, settings.config = "my_gmm", str(tmp_path / "no.yaml")
+    with pytest.raises(InputError, match=r"no\.yaml: no such file"):
+        requests.fit_request(settings)
+
+
+def test_every_field_says_what_it_does(addon):
+    fields = bpy.context.scene.layfigure.bl_rna.properties
+    silent = [f.identifier for f in fields if not f.description and not f.is_readonly]
+    assert silent in ([], ["name"])
 
 
 def start_with_a_window(monkeypatch, tmp_path, what: str):
     """Run a fit as in a window: it goes on in the background (the wheel has no clock)."""
     settings_for(tmp_path, what)
     monkeypatch.setattr(session, "wake", lambda: None)
-    label, params, out = properties.fit_request(bpy.context.scene.layfigure)
+    label, params, out = requests.fit_request(bpy.context.scene.layfigure)
     job = session.jobs.submit("fit", label, params, out, import_result=False)
     while job.step == 0 and not job.ended:
         session.drain()
@@ -329,9 +276,9 @@ def test_another_file_does_not_get_the_result(engine, tmp_path, monkeypatch):
 def test_output_stands_beside_the_blend_file(addon, tmp_path):
     settings = settings_for(tmp_path, "work")
     settings.output = ""
-    assert properties.output_base(settings).name == "Layfigure"
+    assert requests.output_base(settings).name == "Layfigure"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
-    assert properties.output_base(bpy.context.scene.layfigure) == tmp_path / "layfigure"
+    assert requests.output_base(bpy.context.scene.layfigure) == tmp_path / "layfigure"
 
 
 def test_text_is_wrapped_and_shortened():

@@ -80,6 +80,18 @@ def test_a_turntable_keeps_the_person_in_the_picture(tmp_path):
         assert columns.min() > 2 and columns.max() < 157 and rows.min() > 2 and rows.max() < 117
 
 
+def test_the_texture_is_shown_and_can_be_left_out(tmp_path):
+    make_result(tmp_path / "walk", 2, texture=True)
+    red = []
+    for option in ([], ["--plain"]):
+        still = tmp_path / "still.png"
+        done = run("--result", tmp_path / "walk", "--still", still, "--size", "160x120", *option)
+        assert done.returncode == 0, done.stderr
+        picture = cv2.imread(str(still)).astype(int)
+        red.append(int((picture[..., 2] > picture[..., 1] + 100).sum()))
+    assert red[0] > 50 and red[1] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -20,11 +20,15 @@ bootstrap.load_package()
 
 import bpy  # noqa: E402
 import numpy as np  # noqa: E402
+from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
+from mathutils import Vector  # noqa: E402
 
 from layfigure.addon.scene.axes import to_blender  # noqa: E402
 from layfigure.addon.scene.export_fbx import PRESETS, export_fbx  # noqa: E402
 from layfigure.addon.scene.import_result import ImportOptions, import_result  # noqa: E402
 from layfigure.addon.scene.stage import evaluated_vertices  # noqa: E402
+from layfigure.addon.scene.tracks import keypoints_to_clip, read_changes  # noqa: E402
+from layfigure.engine.formats.corrections import load_keypoints, save_keypoints  # noqa: E402
 from layfigure.engine.formats.pc2 import write_pc2  # noqa: E402
 from layfigure.engine.formats.result import read_result, write_index  # noqa: E402
 from make_result import make_result, posed_vertices  # noqa: E402
@@ -102,6 +106,59 @@ def project(camera: bpy.types.Object, points: np.ndarray) -> np.ndarray:
     return (place * (1, -1) + 1) / 2 * (size["x"], size["y"])
 
 
+def check_look(folder: Path) -> None:
+    """A camera that turns and zooms, through Blender's own projection; the texture's colours."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    body, motion, camera = make_result(folder / "turn", FRAMES, turning=True, texture=True)
+    imported = import_result(bpy.context, folder / "turn")
+    scene, worst = bpy.context.scene, 0.0
+    vertices = np.stack([posed_vertices(body, motion, frame)[::200] for frame in range(FRAMES)])
+    pixels = camera.project(camera.to_camera(vertices))
+    for frame in TEN:
+        scene.frame_set(frame + 1)
+        for point, pixel in zip(to_blender(vertices[frame]), pixels[frame], strict=True):
+            view = world_to_camera_view(scene, imported.camera, Vector(point))
+            found = np.array((view.x, 1 - view.y)) * (camera.width, camera.height)
+            worst = max(worst, float(np.abs(found - pixel).max()))
+    tell("turning_px", worst)
+    image = next(image for image in bpy.data.images if image.packed_file is not None)
+    red, green = np.array(image.pixels[:]).reshape(64, 64, 4)[[60, 3], 5, :2] * 255
+    tell("texture_off", float(np.abs(np.array([red, green]) - [[200, 0], [0, 200]]).max()))
+
+
+def check_tracks(folder: Path) -> None:
+    """Keypoints to tracks and back: 1000 frames and all points, and what was changed by hand."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    make_result(folder / "tracks", 4, footage=str(ROOT / "examples/dance.mp4"), keypoints=True)
+    result = read_result(folder / "tracks")
+    path = result.people[0].keypoints
+    known = load_keypoints(path)
+    known.points, known.trusted = np.tile(known.points, (250, 1, 1)), None
+    known.frame_ids = np.arange(1000)
+    known.points[10, 0, 2], known.points[20:30, 0, 2] = 0.1, 0.0
+    save_keypoints(path, known)
+    start = time.perf_counter()
+    clip = keypoints_to_clip(result, 1, ("body", "hands", "face"))
+    tell("tracks_1000_s", time.perf_counter() - start)
+    tell("tracks_unchanged", len(read_changes(clip, result).corrections.frame))
+    nose = clip.tracking.objects["person_00"].tracks["Nose"]
+    muted = [marker.frame for marker in nose.markers if marker.mute]
+    tell("tracks_muted", float(muted == [11, 21]))
+    nose.markers.find_frame(6).co = (0.5, 0.25)
+    nose.markers.delete_frame(7)
+    nose.markers.find_frame(8).mute = True
+    nose.markers.insert_frame(26, co=(0.5, 0.25))
+    start = time.perf_counter()
+    found = read_changes(clip, result).corrections
+    tell("changes_1000_s", time.perf_counter() - start)
+    right = (found.frame.tolist(), found.seen.tolist()) == (
+        [5, 6, 7, 25],
+        [True, False, False, True],
+    )
+    right = right and np.allclose(found.place[[0, 3]], (0.5 * 640, 0.75 * 480), atol=1e-3)
+    tell("tracks_changed", float(right))
+
+
 def check_fbx(folder: Path, preset: str) -> None:
     """Export, read into a fresh scene, compare ten frames."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -126,6 +183,8 @@ def main() -> None:
     folder = Path(bootstrap.arguments()[0])
     check_import(folder)
     check_cache(folder)
+    check_look(folder)
+    check_tracks(folder)
     for preset in PRESETS:
         check_fbx(folder, preset)
 

@@ -60,6 +60,11 @@ def test_figures(blender, tmp_path):
     assert figures["projection_px"] < 0.1
     assert figures["import_1000_s"] < 2
     assert figures["playback_fps"] > 24
+    assert figures["turning_px"] < 0.1
+    assert figures["texture_off"] < 2
+    assert figures["tracks_1000_s"] < 5 and figures["changes_1000_s"] < 5
+    assert figures["tracks_unchanged"] == 0
+    assert figures["tracks_muted"] == figures["tracks_changed"] == 1
     for preset in ("generic", "unreal", "unity"):
         assert figures[f"fbx_{preset}_mm"] < 1
 

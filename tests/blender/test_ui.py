@@ -1,4 +1,4 @@
-"""A scripted person on a virtual screen fits a clip, sees the bar, gets the character, cancels.
+"""Scripted persons on a virtual screen: one fits a clip and cancels another, one corrects a fit.
 
 The pictures lie in `build/ui/<suite>` afterwards (LAYFIGURE_UI_PICTURES names another folder).
 """
@@ -11,36 +11,87 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "blender"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "blender")]
 
 import extension  # noqa: E402
+from layfigure.engine.formats.corrections import load_corrections  # noqa: E402
+from layfigure.engine.formats.keypoints import BODY_25  # noqa: E402
+from layfigure.engine.formats.motion import load_motion  # noqa: E402
+from make_dance import make_dance  # noqa: E402
 
 SUITES = extension.suites()
 
 
-@pytest.mark.skipif(not SUITES, reason="no real Blender: `real-blender` is not beside the checkout")
-@pytest.mark.parametrize("suite", SUITES)
-def test_person_fits_a_clip_and_cancels_another(suite, tmp_path):
+pytestmark = pytest.mark.skipif(
+    not SUITES, reason="no real Blender: `real-blender` is not beside the checkout"
+)
+
+
+@pytest.fixture(params=SUITES or ["none"])
+def screen(request, tmp_path):
+    """Plays a story in one of the Blenders with the zip installed; returns what it told."""
+    suite = request.param
     extension.install(suite, tmp_path / "user", extension.build_zip(tmp_path / "dist"))
     python = tmp_path / "python"  # Blender's system differs from this one: `on-host` runs ours
     python.write_text(f'#!/bin/sh\nexec on-host {sys.executable} "$@"\n')
     python.chmod(0o755)
     clip = shutil.copy(ROOT / "examples" / "dance.mp4", tmp_path / "dance.mp4")
-    seen = tmp_path / "seen"
-    done = extension.blender(
-        *(suite, tmp_path / "user", "-P", ROOT / "tests" / "blender" / "ui_fit_body.py", "--"),
-        *("--clip", clip, "--engine-python", python, "--out", seen),
-        ui=True,
-        timeout=500,
-    )
-    pictures = Path(os.environ.get("LAYFIGURE_UI_PICTURES", ROOT / "build" / "ui")) / suite
-    shutil.copytree(seen, pictures, dirs_exist_ok=True, ignore=shutil.ignore_patterns("results"))
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    story = json.loads((seen / "story.json").read_text())
+
+    def play(script: str, *arguments: object) -> dict:
+        seen = tmp_path / "seen"
+        done = extension.blender(
+            *(suite, tmp_path / "user", "-P", ROOT / "tests" / "blender" / script, "--"),
+            *("--clip", clip, "--engine-python", python, "--out", seen, *arguments),
+            ui=True,
+            timeout=500,
+        )
+        pictures = Path(os.environ.get("LAYFIGURE_UI_PICTURES", ROOT / "build" / "ui")) / suite
+        shutil.copytree(
+            *(seen, pictures / Path(script).stem),
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("results"),
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return json.loads((seen / "story.json").read_text())
+
+    return play
+
+
+def test_person_fits_a_clip_and_cancels_another(screen):
+    story = screen("ui_fit_body.py")
     assert len({step for _, step, _, _ in story["bars"]}) >= 5, "the bar moves"
     assert story["note"] == "Imported" and story["after_undo"] == 0
     assert story["cancel_seconds"] < 2.0
     assert story["failed"].startswith("/") and "not_a_film.mp4" in story["failed"]
+
+
+def test_person_corrects_a_fit(screen, tmp_path):
+    make_dance(tmp_path / "dance", tmp_path / "dance.mp4")
+    story = screen("ui_correct.py", "--result", tmp_path / "dance")
+    assert story["dragged"][1] == pytest.approx(0.1, abs=1e-3)
+    assert story["disabled"] and story["moving_enables"]
+    assert story["mouse_enables"] and story["mouse_dragged"][1] > 0.02
+    assert story["nose_tracked"] == pytest.approx(story["nose_before"], abs=0.004)
+    assert story["note"] == "Imported" and story["armatures"] == 2
+    assert story["collections"]["dance"] and not story["collections"]["dance_02"]
+    assert not story["after_undo"]["dance"] and "dance_02" not in story["after_undo"]
+    written = load_corrections(tmp_path / "dance" / "corrections.npz")
+    wrist, frames = BODY_25.index("LWrist"), written.frame - 39
+    assert sorted(frames[written.keypoint == wrist]) == list(range(-3, 4))
+    gone = {BODY_25[k] for k in written.keypoint[~written.seen]}
+    assert gone == {"RBigToe", "RHeel"}
+    _assert_the_wrist_followed(tmp_path / "dance", tmp_path / "dance_02")
+
+
+def _assert_the_wrist_followed(old: Path, new: Path) -> None:
+    """Millimetres between the joints of the two motions, where the wrist was dragged up."""
+    before = load_motion(old / "person_00" / "motion.npz")
+    after = load_motion(new / "person_00" / "motion.npz")
+    moved = 1000 * np.linalg.norm(after.joints[39] - before.joints[39], axis=1)
+    moved = dict(zip(before.joint_names, moved, strict=True))
+    assert moved["left_wrist"] > 80
+    assert moved["left_wrist"] > 2 * max(moved[name] for name in ("pelvis", "right_knee"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Threads that spin while they wait make small fits many times slower on a busy machine.
@@ -17,6 +18,14 @@ from layfigure.engine.formats.openpose import write_openpose_folder  # noqa: E40
 from layfigure.engine.jobs import run_job  # noqa: E402
 from layfigure.engine.progress import Progress  # noqa: E402
 from synthetic import FRONT, LEFT, Person, Walk, make_scene  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The register of models and the kept detections of the tests, away from the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAYFIGURE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,20 @@ def test_no_such_file(tmp_path: Path, verb: str) -> None:
     assert "gone.mp4: no such file" in sentence
 
 
+def test_refit_of_no_result(copy: Path) -> None:
+    sentence = refused(copy.parent / "out", "refit", copy, copy.parent / "gone.npz")
+    assert "not a result folder" in sentence
+
+
+def test_every_option_of_a_fit_is_on_the_command_line() -> None:
+    from layfigure.engine.jobs import JOBS
+
+    for job in JOBS:
+        text = run(job, "--help")[1]
+        for name in set(JOBS[job].params.model_fields) - {"source", "corrections"}:
+            assert f"--{name.replace('_', '-')}" in text, f"{job} {name}"
+
+
 @pytest.mark.parametrize("verb", ["fit", "detect"])
 def test_text_named_mp4(tmp_path: Path, verb: str) -> None:
     film = tmp_path / "notes.mp4"
@@ -200,6 +214,9 @@ def test_bad_body_files(copy: Path) -> None:
         ("--focal", "-3", "focal"),
         ("--people", "0", "people"),
         ("--smooth", "99", "smooth"),
+        ("--camera-motion", "shaking", "camera_motion"),
+        ("--config", "gone.yaml", "gone.yaml: no such file"),
+        ("--prior", "common sense", "No prior is called common sense"),
     ],
 )
 def test_bad_options(copy: Path, option: str, value: str, word: str) -> None:
@@ -234,7 +251,7 @@ def test_our_own_fault_is_one_sentence(copy: Path, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("layfigure.engine.jobs.fit.fit_clip", broken)
+    monkeypatch.setattr("layfigure.engine.jobs.method.fit_clip", broken)
     code, _, stderr = run("fit", copy, "-o", copy.parent / "out")
     assert code == 1 and "ZeroDivisionError: a defect" in stderr and "Traceback" not in stderr
     log = Path(stderr.split("The trace is in ")[1].strip().removesuffix("."))

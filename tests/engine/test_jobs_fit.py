@@ -56,7 +56,8 @@ def world_joints(motion: Motion) -> np.ndarray:
 
 def test_the_folder_is_whole(walk: Walk, fitted: Path) -> None:
     files = {p.relative_to(fitted).as_posix() for p in fitted.rglob("*") if p.is_file()}
-    people = [f"person_0{p}/{name}" for p in (0, 1) for name in ("motion.npz", "vertices.pc2")]
+    names = ("motion.npz", "vertices.pc2", "keypoints.npz")
+    people = [f"person_0{p}/{name}" for p in (0, 1) for name in names]
     assert files == {"result.json", "body.npz", "camera.npz", "overlay.mp4", *people}
     result = read_result(fitted)
     assert (result.kind, result.fps, result.frame_start, result.frame_count) == ("fit", 30, 0, 20)

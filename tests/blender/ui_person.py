@@ -1,0 +1,143 @@
+"""What the scripted persons share: mouse, buttons, pictures, and a clock for their stories.
+
+Blender runs the story as a generator: each `yield seconds` gives it time to work and draw.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+ADDON = "bl_ext.user_default.layfigure"
+told: dict = {"blender": bpy.app.version_string}
+_out = Path()
+
+
+def window():
+    """The one window."""
+    return bpy.context.window_manager.windows[0]
+
+
+def view(kind="VIEW_3D"):
+    """The 3D view or another editor, its sidebar and its main region."""
+    area = next(a for a in window().screen.areas if a.type == kind)
+    regions = {region.type: region for region in area.regions}
+    return area, regions["UI"], regions["WINDOW"]
+
+
+def session():
+    """The add-on's live state."""
+    return sys.modules[f"{ADDON}.addon.session"].session
+
+
+def until(condition, seconds):
+    """Let Blender work until `condition` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            jobs = [vars(job) for job in session().jobs.jobs]
+            raise TimeoutError(f"waited {seconds} s; jobs: {jobs}")
+        yield 0.05
+
+
+def open_tab(name, kind="VIEW_3D"):
+    """Show the sidebar's tab."""
+    area, sidebar, _ = view(kind)
+    area.spaces.active.show_region_ui = True
+    yield 1.0  # tabs exist only after the first drawing
+    sidebar.active_panel_category = name
+    area.tag_redraw()
+    yield 1.0
+
+
+def mouse(x, y, click=False):
+    """Move the mouse; a click is started, not waited for: Blender must see press and release."""
+    command = ["xdotool", "mousemove", str(int(x)), str(int(y))]
+    if click:
+        subprocess.Popen([*command, "sleep", "0.1", "click", "1"])
+    else:
+        subprocess.run(command, check=True)
+
+
+def find_button(operator, step=8, kind="VIEW_3D"):
+    """Screen position of the button of `operator`, found by asking what is under the mouse."""
+    area, sidebar, _ = view(kind)
+    manager, win = bpy.context.window_manager, window()
+    x = sidebar.x + sidebar.width * 0.4
+    for down in range(step, sidebar.height, step):
+        y = win.height - (sidebar.y + sidebar.height) + down
+        mouse(x, y)
+        yield 0.06
+        manager.clipboard = ""
+        with bpy.context.temp_override(window=win, area=area, region=sidebar):
+            if bpy.ops.ui.copy_python_command_button.poll():
+                bpy.ops.ui.copy_python_command_button()
+        if manager.clipboard.startswith(f"bpy.ops.{operator}("):
+            return x, y + step / 2
+    raise LookupError(f"no button of {operator} in the open tab")
+
+
+def rest_mouse():
+    """Take the mouse out of the sidebar, so that no button is lit and no tooltip shown."""
+    mouse(300, 700)
+
+
+def picture(name, kind="VIEW_3D"):
+    """A picture of the screen, and the sidebar cut out of it."""
+    path = _out / f"{name}.png"
+    subprocess.run(["import", "-window", "root", str(path)], check=True)
+    _, sidebar, _ = view(kind)
+    top = window().height - (sidebar.y + sidebar.height)
+    cut = f"{sidebar.width}x{sidebar.height}+{sidebar.x}+{top}"
+    subprocess.run(["convert", str(path), "-crop", cut, str(_out / f"{name}_tab.png")], check=True)
+
+
+def armatures():
+    """The characters in the scene."""
+    return [thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE"]
+
+
+def play(script, out, limit):
+    """Run the story; pictures and story.json go to `out`. Exit code 0: all went well."""
+    global _out
+    _out = out
+    out.mkdir(parents=True, exist_ok=True)
+    bpy.context.preferences.view.show_splash = False  # inside a timer this is too late
+
+    def stop(code):
+        (out / "story.json").write_text(json.dumps(told, indent=1))
+        if f"{ADDON}.addon.session" in sys.modules:  # else it was not even enabled
+            session().close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    def late():
+        print("longer than", limit, "s", file=sys.stderr)
+        stop(2)
+
+    watchdog = threading.Timer(limit, late)
+    watchdog.daemon = True
+    watchdog.start()
+
+    def step():
+        try:
+            return next(script)
+        except StopIteration:
+            print("the story is over", flush=True)
+            stop(0)
+        except BaseException:
+            traceback.print_exc()
+            told["trace"] = traceback.format_exc()
+            try:
+                picture("failed")
+            finally:
+                stop(1)
+
+    bpy.app.timers.register(step, first_interval=2.0)
