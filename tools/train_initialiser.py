@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from pose_sampler import JOINTS, Sampler, normal, uniform
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from layfigure.engine.bodies.registry import load_shipped
@@ -182,7 +182,7 @@ def report(network: Initialiser, people: People, sets: tuple[Tensor, ...]) -> st
     )
 
 
-def train(minutes: float, threads: int, out: Path) -> None:
+def train(minutes: float, threads: int, begin: Path | None, rate: float, out: Path) -> None:
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     people = People(POOL)
@@ -193,13 +193,16 @@ def train(minutes: float, threads: int, out: Path) -> None:
         for h in range(TURNS):
             facing = _DOWN @ about(1, torch.tensor([h * 2 * math.pi / TURNS]))[0]
             bias[h, :6] = matrix_to_rotation_6d(facing)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-4)
+    if begin is not None:
+        network.load_state_dict({k: v.float() for k, v in load_file(begin).items()})
+        torch.manual_seed(time.time_ns())  # people that the first training did not see
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
     began, step, told = time.time(), 0, 0.0
     fresh = Sampler()
     while (share := (time.time() - began) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = (
-                1e-3 * min(1.0, (step + 1) / 500) * (0.5 + 0.5 * math.cos(math.pi * share))
+                rate * min(1.0, (step + 1) / 500) * (0.5 + 0.5 * math.cos(math.pi * share))
             )
         points, weight, root, pose = people.draw(BATCH)
         features, turn = look_at(points, weight)
@@ -231,6 +234,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--begin", type=Path, help="go on from these weights")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
-    train(args.minutes, args.threads, args.out)
+    train(args.minutes, args.threads, args.begin, args.rate, args.out)

@@ -1,50 +1,157 @@
-"""Which points of the feet stand, from a first fit of the clip."""
+"""Feet on the ground: which points stand, where the ground is, and what both ask of a fit.
+
+A point that stands does not move and lies on a plane that all standing points of a clip share; the
+plane is what tells how far away a foot is.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .problem import Problem, State
+from .banded import System
+from .kinematics import Kinematics
 
-_FEET = ((19, 20, 21), (22, 23, 24))  # toes and heel, left and right, in BODY_25
+FEET = ((19, 20, 21), (22, 23, 24))  # toes and heel, left and right, in BODY_25
 _SLOW = 0.45  # m/s: slower than this, a foot is on its way to stand
 _LOW = 0.08  # m above the lowest foot point of the neighbouring half second
+_LEVEL = 0.10  # expected slope of the ground against the body's mean upright direction
+_TAIL = 9.0  # squared residual from which a point is thought to move, or to hang, after all
 
 
-def standing(problem: Problem, state: State) -> Tensor:
-    """(B, T-1, K) in 0..1: how surely a point stays where it is until the next frame.
+@dataclass
+class Contact:
+    """What stands in a clip. B clips, T frames, F points of the feet."""
 
-    A point stands when it is slow in 3D and low along the body's mean upright direction.
+    feet: Tensor  # (F,) indices of the problem's keypoints
+    still: Tensor  # (B, T-1, F) in 0..1, how surely a point stays where it is until the next frame
+    up: Tensor  # (B, 3) unit normal of the ground, camera space
+    level: Tensor  # (B, F) m, where along `up` a standing point lies
+
+    def add(
+        self, points: Tensor, jacobian: Tensor, stand: float, ground: float, system: System
+    ) -> None:
+        """Add both terms to `system`: points (B, T, F, 3) and their derivatives (B, T, F, 3, D).
+
+        stand: 1 / (m / frame) of a point that stands; ground: 1 / m of its distance to the ground.
+        """
+        self._stand(points, jacobian, stand, system)
+        if ground:
+            self._touch(points, jacobian, ground, system)
+
+    def _stand(self, points: Tensor, jacobian: Tensor, stand: float, system: System) -> None:
+        weight = self.still * stand
+        residual = (points[:, 1:] - points[:, :-1]) * weight[..., None]
+        share = _TAIL / (_TAIL + residual.square().sum(-1))
+        system.cost += (residual.square().sum(-1) * share).sum((1, 2))
+        residual = (residual * share[..., None]).flatten(2)[..., None]
+        factor = (weight * share)[..., None, None]
+        before = (jacobian[:, :-1] * factor).flatten(2, 3)
+        behind = (jacobian[:, 1:] * factor).flatten(2, 3)
+        left, right = before.transpose(-1, -2), behind.transpose(-1, -2)
+        system.diagonal[:, :-1] += left @ before
+        system.diagonal[:, 1:] += right @ behind
+        system.next[:, :-1] -= left @ behind
+        system.gradient[:, :-1] -= (left @ residual)[..., 0]
+        system.gradient[:, 1:] += (right @ residual)[..., 0]
+
+    def _touch(self, points: Tensor, jacobian: Tensor, ground: float, system: System) -> None:
+        weight = self.touching * ground
+        height = torch.einsum("btfc,bc->btf", points, self.up) - self.level[:, None]
+        residual = height * weight
+        share = _TAIL / (_TAIL + residual.square())
+        system.cost += (residual.square() * share).sum((1, 2))
+        rows = torch.einsum("btfcd,bc->btfd", jacobian, self.up) * (weight * share)[..., None]
+        columns = rows.transpose(-1, -2)
+        system.diagonal += columns @ rows
+        system.gradient += (columns @ (residual * share)[..., None])[..., 0]
+
+    @property
+    def touching(self) -> Tensor:
+        """(B, T, F) how surely a point is on the ground."""
+        edge = torch.zeros_like(self.still[:, :1])
+        return torch.maximum(torch.cat([edge, self.still], 1), torch.cat([self.still, edge], 1))
+
+
+def find_contact(
+    kinematics: Kinematics,
+    feet: list[list[int]],
+    points: Tensor,
+    root: Tensor,
+    betas: Tensor,
+    fps: float,
+) -> Contact | None:
+    """What stands in a fit. None for a short clip, a body without soles, or feet that never rest.
+
+    feet: rows of `points` (B, T, K, 3) for the left and the right foot; root (B, T, 3, 3), betas
+    (B, S). A point stands when it is slow and low along the body's mean upright direction.
     """
-    batch, frames = state.root.shape[:2]
-    result = state.root.new_zeros(batch, max(frames - 1, 0), problem.evidence.points.shape[2])
-    if frames < 8:
-        return result
-    betas = state.betas[:, None].expand(-1, frames, -1).flatten(0, 1)
-    root, position, pose, expression = (
-        x.flatten(0, 1) for x in (state.root, state.position, state.pose, state.expression)
-    )
-    posed = problem.kinematics.pose(root, position, pose, betas, expression)
-    points = posed.points.view(batch, frames, -1, 3)
-    up = (state.root[..., :, 1]).mean(1)
-    up = up / up.norm(dim=-1, keepdim=True)
-    fps = 30.0 * problem.unit
-    half = max(2, round(0.25 * fps))
-    feet = [[problem.points.index(k) for k in foot if k in problem.points] for foot in _FEET]
-    if not all(feet):
-        return result  # a body without points on its soles
-    heights = (points[:, :, feet[0] + feet[1]] * up[:, None, None]).sum(-1)
-    lowest = _running_min(heights, half)
-    for foot in feet:
-        place = points[:, :, foot]
+    batch, frames = root.shape[:2]
+    if frames < 8 or not all(feet):
+        return None
+    upright = torch.nn.functional.normalize(root[..., :, 1].mean(1), dim=-1)
+    both = feet[0] + feet[1]
+    soles = points[:, :, both]
+    heights = (soles * upright[:, None, None]).sum(-1)
+    lowest = _running_min(heights, max(2, round(0.25 * fps)))
+    still = []
+    for part in (slice(0, len(feet[0])), slice(len(feet[0]), None)):
+        place = soles[:, :, part]
         speed = _blur((place[:, 1:] - place[:, :-1]).norm(dim=-1).mean(-1) * fps)  # (B, T-1)
         slow = torch.sigmoid((_SLOW - speed) / 0.08)
-        above = (place * up[:, None, None]).sum(-1) - lowest[..., None]
-        low = torch.sigmoid((_LOW - above[:, :-1]) / 0.02)
-        result[:, :, foot] = slow[..., None] * low
-    return torch.where(result > 0.3, result, torch.zeros_like(result))
+        above = heights[:, :, part] - lowest[..., None]
+        still.append(slow[..., None] * torch.sigmoid((_LOW - above[:, :-1]) / 0.02))
+    weight = torch.cat(still, -1)
+    weight = torch.where(weight > 0.3, weight, torch.zeros_like(weight))
+    if not bool((weight > 0).any()):
+        return None
+    index = torch.tensor(both, device=root.device)
+    own = _own_heights(kinematics, both, betas)
+    contact = Contact(index, weight, upright, own)
+    contact.up, contact.level = _ground(soles, contact.touching, own, upright)
+    return contact
+
+
+def _own_heights(kinematics: Kinematics, feet: list[int], betas: Tensor) -> Tensor:
+    """(B, F) m, how high each point of the sole lies when the foot stands flat."""
+    batch = len(betas)
+    zero = betas.new_zeros(batch, 3)
+    eye = torch.eye(3).to(betas).expand(batch, 3, 3)
+    pose = betas.new_zeros(batch, len(kinematics.parents), 3)
+    none = betas.new_zeros(batch, kinematics.entry_expr.shape[2])
+    height = kinematics.pose(eye, zero, pose, betas, none).points[:, feet, 1]
+    return height - height.amin(1, keepdim=True)
+
+
+def _ground(points: Tensor, weight: Tensor, own: Tensor, upright: Tensor) -> tuple[Tensor, Tensor]:
+    """Normal (B, 3) and level of every point (B, F) of the plane through standing points.
+
+    Its slope is held near the upright direction where the points do not tell, as on a line.
+    """
+    identity = torch.eye(3).to(points).expand(len(points), 3, 3)
+    up = upright
+    for _ in range(6):
+        height = torch.einsum("btfc,bc->btf", points, up) - own[:, None]
+        total = weight.sum((1, 2)).clamp_min(1e-9)
+        level = (weight * height).sum((1, 2)) / total
+        away = (height - level[:, None, None]) / 0.03
+        trust = weight / (1 + away.square()).square()
+        total = trust.sum((1, 2)).clamp_min(1e-9)[:, None]
+        middle = torch.einsum("btf,btfc->bc", trust, points) / total
+        rise = torch.einsum("btf,btf->b", trust, own.expand(trust.shape[1], -1, -1).transpose(0, 1))
+        arm = (points - middle[:, None, None]) / 0.03
+        spare = (own - (rise[:, None] / total))[:, None] / 0.03
+        matrix = torch.einsum("btf,btfc,btfd->bcd", trust, arm, arm) / total[..., None]
+        vector = torch.einsum("btf,btfc,btf->bc", trust, arm, spare.expand_as(trust)) / total
+        hold = 1.0 / _LEVEL**2
+        up = torch.linalg.solve(matrix + hold * identity, vector + hold * upright)
+        up = torch.nn.functional.normalize(up, dim=-1)
+    height = torch.einsum("btfc,bc->btf", points, up) - own[:, None]
+    level = (trust * height).sum((1, 2)) / trust.sum((1, 2)).clamp_min(1e-9)
+    return up, level[:, None] + own
 
 
 def _running_min(heights: Tensor, half: int) -> Tensor:

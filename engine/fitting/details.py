@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 from torch import Tensor
 
 from ..formats.body_file import BodyData
@@ -15,10 +14,13 @@ from .collision import COLLIDE
 from .evidence import FACE_POINTS, LEFT_HAND_POINTS, RIGHT_HAND_POINTS, measure
 from .kinematics import Kinematics, Parameters
 from .options import FitOptions
+from .people import People
 from .prior import pose_prior
 from .problem import Problem, State
 from .solver import minimise
 
+# Weights of a part that is fitted on a body that stays; the angles of fingers have no heavy tails.
+_ALONE = {"focal": 0.0, "stand": 0.0, "bend_speed": 0.5, "prior": 0.6, "tail": 1e3}
 _FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 
 
@@ -26,16 +28,13 @@ def fit_details(
     problem: Problem,
     state: State,
     body: BodyData,
-    points: np.ndarray,
-    centre: np.ndarray,
+    people: People,
     options: FitOptions,
     tick: Callable[[str], None],
-    trusted: np.ndarray,
 ) -> State:
     """Fingers, jaw and expression of every person; the body, shape and camera stay.
 
-    points (B, T, 137, 3) px, trusted (B, T, 137) see measure. What is not seen stays at the prior
-    and moves smoothly.
+    What is not seen stays at the prior and moves smoothly.
     """
     names = list(body.joint_names)
     parts: list[tuple[str, tuple[int, ...], list[str], int]] = []
@@ -50,8 +49,9 @@ def fit_details(
         shown = tuple(k for k in wanted if KEYPOINT_NAMES[k] in rows)
         if not shown or not set(joints) <= set(names):
             continue
-        size = problem.evidence.size.cpu().numpy()
-        evidence = measure(points, shown, centre, size, state.betas, trusted)
+        evidence = measure(
+            people.points, shown, people.centre, people.sizes, state.betas, people.trusted
+        )
         if not bool((evidence.weights > 0).any()):
             continue
         free = Parameters(tuple(names.index(j) for j in joints), False, expressions)
@@ -64,7 +64,7 @@ def fit_details(
             prior=pose_prior(joints).to(state.betas),
             shape_free=False,
         )
-        part = part.with_weights(focal=0.0, stand=0.0, bend=8.0 * options.smooth, bend_speed=0.5)
+        part = part.with_weights(**_ALONE, bend=8.0 * options.smooth)
         part = part.with_weights(collide=0.0 if expressions else COLLIDE)
         state, _ = minimise(part, state, 8, 1e-3, partial(tick, message))
     state.expression = _within(state.expression)

@@ -74,7 +74,7 @@ class Guesses:
         return self.bent([share.argmax(-1) for share in self.shares])
 
     def limbs(self, chosen: Tensor) -> Iterator[tuple[list[int], Alternatives]]:
-        """For each limb its joints in the body, and the turn chosen (B, T) with each of its ways."""
+        """For each limb its joints, and the turn chosen (B, T) with each of its ways."""
         likely = [share.argmax(-1) for share in self.shares]
         top = self.bent(likely)
         index = chosen[..., None]
@@ -90,31 +90,42 @@ class Guesses:
             ways = Alternatives(root, root_spread, pose, spread, share)
             yield [1 + j for j in joints], ways
 
-    def prior(self, state: State, known: Tensor, plain: PosePrior) -> PosePrior:
-        """For each frame the guess that `state` agrees with best.
+    def prior(self, state: State, known: Tensor, plain: PosePrior, trust: float = 1.0) -> PosePrior:
+        """The guesses as the prior of every frame, each by how well `state` agrees with it.
 
+        One step of expectation maximisation: angles get the mean of the guesses' means and
+        precisions. trust: weight of the guesses' log densities, as a problem's weight squared.
         Frames that are not known (B, T) get the `plain` prior.
         """
         pose = state.pose[:, :, None, 1 : 1 + self.base.pose.shape[3]]
-        costs = [
-            _surprise(pose[:, :, :, None, joints], way, spread) - 2 * share
-            for joints, way, spread, share in zip(
-                LIMBS, self.ways, self.spreads, self.shares, strict=True
-            )
+        parts = list(zip(LIMBS, self.ways, self.spreads, self.shares, strict=True))
+        odds = [
+            share - 0.5 * trust * _surprise(pose[:, :, :, None, joints], way, spread)
+            for joints, way, spread, share in parts
         ]
-        best = self.bent([cost.argmin(-1) for cost in costs])
-        away = state.root[:, :, None] @ best.root.transpose(-1, -2)
-        turn = matrix_to_axis_angle(away).square().sum(-1)
-        cost = _surprise(pose, best.pose, best.spread) - 2 * best.share
-        cost = cost + turn / best.root_spread**2 + 6 * best.root_spread.log()
-        index = cost.argmin(-1, keepdim=True)
-        there = known[..., None, None]
+        away = state.root[:, :, None] @ self.base.root.transpose(-1, -2)
+        turn = (matrix_to_axis_angle(away).square().sum(-1)) / self.base.root_spread**2
+        trunk = _surprise(
+            pose[..., TRUNK, :], self.base.pose[..., TRUNK, :], self.base.spread[..., TRUNK, :]
+        )
+        total = self.base.share - 0.5 * trust * (turn + 6 * self.base.root_spread.log() + trunk)
+        total = total + sum(limb.logsumexp(-1) for limb in odds)
+        share = total.softmax(-1)[..., None, None]
+        precision, pull = torch.zeros_like(pose[:, :, 0]), torch.zeros_like(pose[:, :, 0])
+        firm = share / self.base.spread[..., TRUNK, :].square()
+        precision[:, :, TRUNK] = firm.sum(2)
+        pull[:, :, TRUNK] = (firm * self.base.pose[..., TRUNK, :]).sum(2)
+        for (joints, way, spread, _), limb in zip(parts, odds, strict=True):
+            firm = share[..., None] * limb.softmax(-1)[..., None, None] / spread.square()
+            precision[:, :, joints] = firm.sum((2, 3))
+            pull[:, :, joints] = (firm * way).sum((2, 3))
+        index, there = total.argmax(-1, keepdim=True), known[..., None, None]
         return replace(
             plain,
-            mean=_along(best.pose, index)[:, :, 0].where(there, plain.mean),
-            spread=_along(best.spread, index)[:, :, 0].where(there, plain.spread),
-            root=_along(best.root, index)[:, :, 0],
-            root_spread=_along(best.root_spread, index)[:, :, 0].masked_fill(~known, _ANY),
+            mean=(pull / precision).where(there, plain.mean),
+            spread=precision.rsqrt().where(there, plain.spread),
+            root=_along(self.base.root, index)[:, :, 0],
+            root_spread=_along(self.base.root_spread, index)[:, :, 0].masked_fill(~known, _ANY),
         )
 
 

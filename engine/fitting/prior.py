@@ -45,6 +45,10 @@ _THUMB = {
     2: ((0.0, 0.10, 0.0), (0.20, 0.30, 0.20), (-0.5, -0.7, -0.6), (0.5, 1.0, 0.6)),
     3: ((0.0, 0.15, 0.0), (0.15, 0.40, 0.15), (-0.4, -0.5, -0.5), (0.4, 1.4, 0.5)),
 }
+_CALM = {
+    **{"spine1": 1.8, "spine2": 1.8, "spine3": 1.8, "neck": 1.5, "head": 1.5, "foot": 3.0},
+    **{"collar": 1.5, "hip": 1.2, "knee": 1.2, "ankle": 0.8, "wrist": 0.7},
+}
 _MIRROR = (1.0, -1.0, -1.0)  # x -> -x turns an axis-angle (a, b, c) into (a, -b, -c)
 
 
@@ -56,19 +60,22 @@ class PosePrior:
     spread: Tensor
     lower: Tensor
     upper: Tensor
+    calm: Tensor  # (A,) how much less than a shoulder each joint accelerates
     root: Tensor | None = None  # (B, T, 3, 3) the root's expected turn, body to camera
     root_spread: Tensor | None = None  # (B, T) rad
 
     def to(self, like: Tensor) -> PosePrior:
         """The same on the device and in the precision of `like`."""
-        fields = (self.mean, self.spread, self.lower, self.upper, self.root, self.root_spread)
-        return PosePrior(*(None if f is None else f.to(like) for f in fields))
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return PosePrior(*(None if v is None else v.to(like) for v in values))
 
 
 def pose_prior(joints: Sequence[str]) -> PosePrior:
     """The prior of joints by name (SMPL-X's names; SMPL's left_hand and right_hand; no root)."""
     rows = [_row(name) for name in joints]
-    return PosePrior(*(torch.tensor(r, dtype=torch.float64) for r in zip(*rows, strict=True)))
+    calm = [_CALM.get(name.split("_")[-1], 1.0) for name in joints]
+    columns = (*zip(*rows, strict=True), calm)
+    return PosePrior(*(torch.tensor(column, dtype=torch.float64) for column in columns))
 
 
 def mean_pose(joints: Sequence[str]) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from .banded import System
 from .collision import Collision
+from .contact import Contact
 from .kinematics import Kinematics
 from .prior import PosePrior
 from .reprojection import Frames, Freedom, data_system
@@ -59,7 +60,6 @@ class Evidence:
     weights: Tensor  # (B, T, K) confidence over the expected error in sizes; 0 = not seen
     size: Tensor  # (B, T) px, the person's size in the picture
     trusted: Tensor  # (B, T, K) bool, right beyond doubt: never taken for an outlier
-    standing: Tensor | None = None  # (B, T-1, K) weight of "this point does not move to t + 1"
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Weights:
     """How much each term counts. Data has unit weight at its expected error."""
 
     robust: float = 4.0  # Geman-McClure scale in expected errors
-    prior: float = 0.6  # pose prior, 1 = the joints of a pose are independent of each other
+    prior: float = 0.35  # pose prior, 1 = the joints and frames are independent of each other
     tail: float = 4.0  # squared spreads from which an odd angle counts less
-    root: float = 0.0  # the root's expected turn, where the prior has one
+    root: float = 0.3  # the root's expected turn, where the prior has one
     limits: float = 15.0  # per radian beyond a limit
     betas: float = 0.3  # for each frame with evidence
     focal: float = 4.0  # 1 / spread of the log focal length around its start; 0 = fixed
@@ -80,6 +80,7 @@ class Weights:
     bend_speed: float = 0.0  # joint velocity, 1 / (rad / frame)
     quick: float = 3.0  # accelerations far above this, in expected ones, count no more than it
     stand: float = 0.0  # 1 / (m / frame) of a standing point
+    ground: float = 0.0  # 1 / m of a standing point's distance to the ground
     collide: float = 0.0  # 1 / m of overlap, where the problem has a collision term
 
 
@@ -95,6 +96,7 @@ class Problem:
     focal_start: Tensor  # (B,) log of the focal length believed in
     shape_free: bool = True
     unit: float = 1.0  # frames per 1/30 s, so that weights mean the same at any rate
+    contact: Contact | None = None
     collision: Collision | None = None
 
     def with_weights(self, **changes: float) -> Problem:
@@ -113,6 +115,14 @@ class Problem:
             self.collision.add(self.kinematics, pose, betas, weight, system)
         return system
 
+    def posed_points(self, state: State) -> Tensor:
+        """(B, T, K, 3) the keypoints of `state`, metres, camera space."""
+        betas = state.betas.repeat_interleave(state.root.shape[1], 0)
+        frames = (state.root, state.position, state.pose)
+        root, position, pose = (x.flatten(0, 1) for x in frames)
+        posed = self.kinematics.pose(root, position, pose, betas, state.expression.flatten(0, 1))
+        return posed.points.unflatten(0, state.root.shape[:2])
+
     def _data(self, state: State) -> System:
         batch, frames = state.root.shape[:2]
         evidence = self.evidence
@@ -128,35 +138,14 @@ class Problem:
             weights=evidence.weights.flatten(0, 1),
             trusted=evidence.trusted.flatten(0, 1),
         )
-        standing = evidence.standing if self.weights.stand > 0 else None
-        feet = torch.zeros(0, dtype=torch.long, device=size.device)
-        if standing is not None:
-            feet = torch.nonzero(standing.amax((0, 1)) > 0)[:, 0]
-        freedom = Freedom(self.shape_free, self.weights.focal > 0, self.weights.robust, feet)
+        contact = self.contact if self.weights.stand > 0 else None
+        kept = contact.feet if contact else torch.zeros(0, dtype=torch.long, device=size.device)
+        freedom = Freedom(self.shape_free, self.weights.focal > 0, self.weights.robust, kept)
         system, points, jacobian = data_system(self.kinematics, row, freedom, batch)
-        if standing is not None and len(feet):
-            self._standing(points, jacobian, standing[:, :, feet], system)
+        if contact is not None:
+            weights = self.weights
+            contact.add(points, jacobian, weights.stand, weights.ground, system)
         return system
-
-    def _standing(self, points: Tensor, jacobian: Tensor, standing: Tensor, system: System) -> None:
-        """Points that stand do not move: their velocity is a residual, robust like the data.
-
-        points (B, T, F, 3), jacobian (B, T, F, 3, D), standing (B, T-1, F).
-        """
-        weight = standing * self.weights.stand
-        residual = (points[:, 1:] - points[:, :-1]) * weight[..., None]
-        share = 9.0 / (9.0 + residual.square().sum(-1))
-        system.cost += (residual.square().sum(-1) * share).sum((1, 2))
-        residual = (residual * share[..., None]).flatten(2)[..., None]
-        factor = (weight * share)[..., None, None]
-        before = (jacobian[:, :-1] * factor).flatten(2, 3)
-        behind = (jacobian[:, 1:] * factor).flatten(2, 3)
-        left, right = before.transpose(-1, -2), behind.transpose(-1, -2)
-        system.diagonal[:, :-1] += left @ before
-        system.diagonal[:, 1:] += right @ behind
-        system.next[:, :-1] -= left @ behind
-        system.gradient[:, :-1] -= (left @ residual)[..., 0]
-        system.gradient[:, 1:] += (right @ residual)[..., 0]
 
     def _prior(self, state: State, system: System) -> None:
         free, weights, prior = self.kinematics.free, self.weights, self.prior
@@ -211,7 +200,8 @@ class Problem:
             stiffness += [turn * pace, move * weights.move * pace]
         pose = state.pose[:, :, list(free.joints)].flatten(2)
         tracks.append(pose)
-        stiffness.append(torch.full_like(pose[:, 0], weights.bend * pace))
+        calm = self.prior.calm.repeat_interleave(3).expand(len(pose), -1)
+        stiffness.append(calm * (weights.bend * pace))
         if free.expressions:
             tracks.append(state.expression[..., : free.expressions])
             stiffness.append(pose.new_full((len(pose), free.expressions), weights.bend * pace))

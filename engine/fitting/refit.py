@@ -22,8 +22,8 @@ class Start:
     trusted: np.ndarray  # (F, P, 137) bool, keypoints that are right beyond doubt
 
     def of(self, people: np.ndarray) -> Start:
-        """The start of some of the people, chosen by people (P,) bool."""
-        tracks = [t for t, wanted in zip(self.fit.tracks, people, strict=True) if wanted]
+        """The start of some of the people, chosen by their numbers (B,)."""
+        tracks = [self.fit.tracks[k] for k in people]
         fit = replace(self.fit, tracks=tracks, focal=self.fit.focal[people])
         return Start(fit, self.trusted[:, people])
 

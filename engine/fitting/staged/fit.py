@@ -19,11 +19,12 @@ from ..clip import choose_device
 from ..collision import COLLIDE, Collision
 from ..options import FitOptions
 from ..paths import fill, fill_rotations
+from ..people import People, gather_people, guesses_of
+from ..start import clip_start
 from ..tracks import ClipFit, Track
 from .config import Stage, StagedConfig
 from .objective import Collide, Measured, Objective, Poses, chosen_points, measured
 from .optimise import MINIMISERS, Limits, by_autograd
-from .people import People, first_state, gather_people
 from .priors import Prior
 
 _AT_ONCE = 256  # problems in one batch
@@ -58,10 +59,11 @@ def fit_staged(
     like = torch.zeros(0, device=device, dtype=exact)
     focal, focal_note = _focal(clip, options, config)
     people = gather_people(clip, body, options.independent, focal, like)
-    state = first_state(people, clip.fps, tick)
+    lengths = people.problem.focal_start.exp()
+    known = torch.tensor(people.known, device=device)
+    state = clip_start(people.problem, guesses_of(people, lengths), known, clip.fps, tick)
     which = np.nonzero(people.known)
     rows = tuple(torch.tensor(i, device=device) for i in which)
-    lengths = people.problem.focal_start.exp()
     like = like.to(exact if config.dtype == "float64" else torch.float32)
     objective = Objective(body, config, prior, like, collisions(body, config, like))
     seen = measured(
@@ -82,12 +84,9 @@ def fit_staged(
         expression=like.new_zeros(len(pose), 0),
     )
     poses = _solve(objective, start, seen, rows[0], not options.independent, tick)
-    given = np.full(len(people.points), np.nan)
-    if focal is not None:
-        given = lengths.cpu().numpy()
     tracks = [_track(people, objective, poses, b, which) for b in range(len(people.points))]
     notes = [*config.notes, *_notes(config, body, people), *focal_note]
-    return ClipFit(tracks, lengths.cpu().numpy(), given, notes)
+    return ClipFit(tracks, lengths.cpu().numpy(), people.given, notes)
 
 
 def collisions(body: BodyData, config: StagedConfig, like: Tensor) -> Collide | None:
