@@ -29,8 +29,8 @@ from .start import clip_start
 from .tracks import ClipFit, Track
 
 # Temporal weights at 30 frames a second, see Weights.
-SMOOTH = {"turn": 40.0, "move": 400.0, "bend": 25.0, "bend_speed": 0.5}
-STAND, GROUND, QUICK = 400.0, 100.0, 9.0
+SMOOTH = {"turn": 100.0, "move": 600.0, "bend": 40.0, "bend_speed": 0.5}
+STAND, GROUND, QUICK = 400.0, 100.0, 0.5
 ROUNDS = 3  # times that standing feet are found and the prior is asked again
 
 Tick = Callable[[str], None]

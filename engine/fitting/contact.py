@@ -18,7 +18,8 @@ from .kinematics import Kinematics
 FEET = ((19, 20, 21), (22, 23, 24))  # toes and heel, left and right, in BODY_25
 _SLOW = 0.45  # m/s: slower than this, a foot is on its way to stand
 _LOW = 0.08  # m above the lowest foot point of the neighbouring half second
-_LEVEL = 0.10  # expected slope of the ground against the body's mean upright direction
+_ROUGH = 0.03  # m, how well standing points lie on the ground
+_LEVEL = 25.0  # hold of the mean upright direction on the ground's, in squared spreads / _ROUGH
 _TAIL = 9.0  # squared residual from which a point is thought to move, or to hang, after all
 
 
@@ -111,7 +112,7 @@ def find_contact(
     index = torch.tensor(both, device=root.device)
     own = _own_heights(kinematics, both, betas)
     contact = Contact(index, weight, upright, own)
-    contact.up, contact.level = _ground(soles, contact.touching, own, upright)
+    contact.up, contact.level = ground(soles, contact.touching, own, upright)
     return contact
 
 
@@ -126,31 +127,26 @@ def _own_heights(kinematics: Kinematics, feet: list[int], betas: Tensor) -> Tens
     return height - height.amin(1, keepdim=True)
 
 
-def _ground(points: Tensor, weight: Tensor, own: Tensor, upright: Tensor) -> tuple[Tensor, Tensor]:
+def ground(points: Tensor, weight: Tensor, own: Tensor, upright: Tensor) -> tuple[Tensor, Tensor]:
     """Normal (B, 3) and level of every point (B, F) of the plane through standing points.
 
     Its slope is held near the upright direction where the points do not tell, as on a line.
     """
     identity = torch.eye(3).to(points).expand(len(points), 3, 3)
-    up = upright
-    for _ in range(6):
-        height = torch.einsum("btfc,bc->btf", points, up) - own[:, None]
-        total = weight.sum((1, 2)).clamp_min(1e-9)
-        level = (weight * height).sum((1, 2)) / total
-        away = (height - level[:, None, None]) / 0.03
-        trust = weight / (1 + away.square()).square()
-        total = trust.sum((1, 2)).clamp_min(1e-9)[:, None]
-        middle = torch.einsum("btf,btfc->bc", trust, points) / total
-        rise = torch.einsum("btf,btf->b", trust, own.expand(trust.shape[1], -1, -1).transpose(0, 1))
-        arm = (points - middle[:, None, None]) / 0.03
-        spare = (own - (rise[:, None] / total))[:, None] / 0.03
-        matrix = torch.einsum("btf,btfc,btfd->bcd", trust, arm, arm) / total[..., None]
-        vector = torch.einsum("btf,btfc,btf->bc", trust, arm, spare.expand_as(trust)) / total
-        hold = 1.0 / _LEVEL**2
-        up = torch.linalg.solve(matrix + hold * identity, vector + hold * upright)
+    up, trust = upright, weight
+    for blur in (8.0, 4.0, 2.0, 1.0, 1.0, 1.0):  # a slope must not look like outliers at first
+        total = trust.sum((1, 2)).clamp_min(1e-9)
+        middle = torch.einsum("btf,btfc->bc", trust, points) / total[:, None]
+        rise = torch.einsum("btf,bf->b", trust, own) / total
+        arm = (points - middle[:, None, None]) / _ROUGH
+        spare = ((own - rise[:, None]) / _ROUGH)[:, None].expand_as(trust)
+        matrix = torch.einsum("btf,btfc,btfd->bcd", trust, arm, arm) / total[:, None, None]
+        vector = torch.einsum("btf,btfc,btf->bc", trust, arm, spare) / total[:, None]
+        up = torch.linalg.solve(matrix + _LEVEL * identity, vector + _LEVEL * upright)
         up = torch.nn.functional.normalize(up, dim=-1)
-    height = torch.einsum("btfc,bc->btf", points, up) - own[:, None]
-    level = (trust * height).sum((1, 2)) / trust.sum((1, 2)).clamp_min(1e-9)
+        level = torch.einsum("bc,bc->b", middle, up) - rise
+        height = torch.einsum("btfc,bc->btf", points, up) - own[:, None] - level[:, None, None]
+        trust = weight / (1 + (height / (blur * _ROUGH)).square()).square()
     return up, level[:, None] + own
 
 

@@ -78,7 +78,7 @@ class Weights:
     move: float = 0.0  # root acceleration, 1 / (person's size / frame²)
     bend: float = 0.0  # joint acceleration, 1 / (rad / frame²)
     bend_speed: float = 0.0  # joint velocity, 1 / (rad / frame)
-    quick: float = 3.0  # accelerations far above this, in expected ones, count no more than it
+    quick: float = 3.0  # expected accelerations above which they count by their size
     stand: float = 0.0  # 1 / (m / frame) of a standing point
     ground: float = 0.0  # 1 / m of a standing point's distance to the ground
     collide: float = 0.0  # 1 / m of overlap, where the problem has a collision term
@@ -151,17 +151,15 @@ class Problem:
         free, weights, prior = self.kinematics.free, self.weights, self.prior
         first = 6 * free.root
         pose = state.pose[:, :, list(free.joints)]
-        pull = weights.prior / prior.spread
-        residual = (pose - prior.mean) * pull
+        away = (pose - prior.mean) / prior.spread
         beyond = (pose - prior.upper).clamp_min(0) + (pose - prior.lower).clamp_max(0)
         over = weights.limits * beyond
         # Heavy tails: an angle that was guessed wrong loses its hold.
-        tail = weights.tail * weights.prior**2
-        square = residual.square()
-        share = tail / (tail + square)
-        gradient = (residual * share * pull + over * weights.limits).flatten(2)
-        curve = (share * pull.square() + weights.limits**2 * (beyond != 0)).flatten(2)
-        system.cost += (tail * torch.log1p(square / tail)).sum((1, 2, 3))
+        weight, tail = weights.prior**2, weights.tail
+        pull = weight / prior.spread * tail / (tail + away.square())
+        gradient = (away * pull + over * weights.limits).flatten(2)
+        curve = (pull / prior.spread + weights.limits**2 * (beyond != 0)).flatten(2)
+        system.cost += weight * tail * torch.log1p(away.square() / tail).sum((1, 2, 3))
         system.cost += over.square().sum((1, 2, 3))
         if free.root and prior.root is not None and weights.root:
             self._root_prior(state, system)
@@ -210,11 +208,12 @@ class Problem:
         bent = track[:, 2:] - 2 * track[:, 1:-1] + track[:, :-2]
         effort = bent.square() * square
         group = 1 if free.expressions else 3  # the axes of a joint go together
-        share = effort.unflatten(-1, (-1, group)).sum(-1, keepdim=True)
-        share = weights.quick**2 / (weights.quick**2 + share)
-        share = share.expand(*share.shape[:-1], group).flatten(2)
-        system.cost += (effort * share).sum((1, 2))
-        square = square * share.square()
+        whole = effort.unflatten(-1, (-1, group)).sum(-1, keepdim=True)
+        # Pseudo-Huber: people move in bursts, which cost by their size and not by its square.
+        length = (1 + whole / weights.quick**2).sqrt()
+        system.cost += 2 * weights.quick**2 * (length - 1).sum((1, 2, 3))
+        share = 1 / length.expand(*length.shape[:-1], group).flatten(2)
+        square = square * share
         pull = bent * square
         system.gradient[:, :-2] += pull
         system.gradient[:, 1:-1] -= 2 * pull

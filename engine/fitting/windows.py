@@ -20,37 +20,110 @@ from .refit import Start
 from .tracks import ClipFit, Track
 
 WINDOW, OVERLAP = 1200, 30  # frames
+_PER_FRAME = (
+    *("frame_ids", "observed", "root", "transl", "pose", "expression", "size", "points", "swaps"),
+)
 
 
-def fit_long(clip: KeypointClip, body: BodyData, options: FitOptions, tick: Tick) -> ClipFit:
+def fit_long(
+    clip: KeypointClip,
+    body: BodyData,
+    options: FitOptions,
+    tick: Tick,
+    start: Start | None = None,
+) -> ClipFit:
     """As `fit_clip`, with memory that does not grow beyond a window's."""
-    frames = len(clip.points)
+    frames = clip.frame_count
     if frames <= WINDOW + OVERLAP or options.independent:
-        return fit_clip(clip, body, options, tick)
+        return fit_clip(clip, body, options, tick, start)
     spans = _spans(frames)
-    parts = [_window(clip, span) for span in spans]
-    fits: list[ClipFit | None] = []
-    for part in parts:
-        try:
-            fits.append(fit_clip(part, body, options, tick))
-        except InputError:
-            fits.append(None)  # nobody is seen in this stretch; somebody may be in another
-    found = [fit for fit in fits if fit is not None]
-    if not found:
-        return fit_clip(clip, body, options, tick)  # says why
-    focal = float(np.exp(np.average([np.log(f.focal[0]) for f in found], weights=_seen(found))))
-    betas = _shapes(found)
+    notes: list[str] = []
+    if start is None:
+        fit = _each_alone(clip, spans, body, options, tick)
+        clip, notes = _repaired(clip, fit), fit.notes
+        start = Start(fit, np.zeros(clip.points.shape[:3], bool))
     pieces: dict[int, list[Track]] = {}
-    for part, span, fit in zip(parts, spans, fits, strict=True):
-        if fit is None:
+    for span in spans:
+        people = [k for k, t in enumerate(start.fit.tracks) if _within(t, span).any()]
+        if not people:
             continue
-        for track in _again(part, fit, body, options, tick, focal, betas).tracks:
+        part = _window(clip, span)
+        part = replace(part, points=part.points[:, people])
+        again = fit_clip(part, body, options, tick, _cut(start, people, span))
+        for track in again.tracks:
+            track.frame_ids = track.frame_ids + span[0]
+            track.person = people[track.person]
+            pieces.setdefault(track.person, []).append(track)
+    order = sorted(pieces)
+    tracks = [_joined(pieces[k]) for k in order]
+    for track, k in zip(tracks, order, strict=True):
+        before = start.fit.tracks[k]
+        track.person = before.person
+        track.swaps = before.swaps[np.isin(before.frame_ids, track.frame_ids)]
+    return ClipFit(tracks, start.fit.focal[order], start.fit.focal_given[order], notes)
+
+
+def _each_alone(
+    clip: KeypointClip,
+    spans: list[tuple[int, int]],
+    body: BodyData,
+    options: FitOptions,
+    tick: Tick,
+) -> ClipFit:
+    """Every window fitted alone, with the shape and the focal length that they have in common."""
+    fits: list[ClipFit] = []
+    pieces: dict[int, list[Track]] = {}
+    for span in spans:
+        try:
+            fit = fit_clip(_window(clip, span), body, options, tick)
+        except InputError as error:
+            nobody = error  # in this stretch; somebody may be in another
+            continue
+        fits.append(fit)
+        for track in fit.tracks:
             track.frame_ids = track.frame_ids + span[0]
             pieces.setdefault(track.person, []).append(track)
+    if not fits:
+        raise nobody
+    weights = [sum(int(t.observed.sum()) for t in fit.tracks) for fit in fits]
+    focal = float(np.exp(np.average([np.log(f.focal[0]) for f in fits], weights=weights)))
+    for fit in fits:
+        for track in fit.tracks:  # a longer lens sees the same from farther away
+            track.transl = track.transl * (1.0, 1.0, focal / fit.focal[0])
     tracks = [_joined(pieces[person]) for person in sorted(pieces)]
-    given = np.full(len(tracks), found[0].focal_given[0])
-    notes = list(dict.fromkeys(note for fit in found for note in fit.notes))
+    notes = list(dict.fromkeys(note for fit in fits for note in fit.notes))
+    given = np.full(len(tracks), fits[0].focal_given[0])
     return ClipFit(tracks, np.full(len(tracks), focal), given, notes)
+
+
+def _repaired(clip: KeypointClip, fit: ClipFit) -> KeypointClip:
+    """The clip with the people of `fit` alone, their left and right put right."""
+    points = np.zeros((clip.frame_count, len(fit.tracks), *clip.points.shape[2:]), np.float32)
+    for slot, track in enumerate(fit.tracks):
+        points[track.frame_ids, slot] = track.points
+    return replace(clip, points=points)
+
+
+def _within(track: Track, span: tuple[int, int]) -> np.ndarray:
+    """(T,) the observed frames of a track that lie in a window."""
+    return track.observed & (track.frame_ids >= span[0]) & (track.frame_ids < span[1])
+
+
+def _cut(start: Start, people: list[int], span: tuple[int, int]) -> Start:
+    """A start for some people in one window."""
+    tracks = []
+    for track in (start.fit.tracks[k] for k in people):
+        inside = (track.frame_ids >= span[0]) & (track.frame_ids < span[1])
+        own = {name: getattr(track, name)[inside] for name in _PER_FRAME}
+        own["frame_ids"] = own["frame_ids"] - span[0]
+        tracks.append(replace(track, **own))
+    fit = replace(
+        start.fit,
+        tracks=tracks,
+        focal=start.fit.focal[people],
+        focal_given=start.fit.focal_given[people],
+    )
+    return Start(fit, start.trusted[span[0] : span[1], people])
 
 
 def _spans(frames: int) -> list[tuple[int, int]]:
@@ -68,53 +141,14 @@ def _window(clip: KeypointClip, span: tuple[int, int]) -> KeypointClip:
     return replace(clip, points=clip.points[part], frame_names=clip.frame_names[part], focal=focal)
 
 
-def _seen(fits: list[ClipFit]) -> list[int]:
-    return [sum(int(t.observed.sum()) for t in fit.tracks) for fit in fits]
-
-
-def _shapes(fits: list[ClipFit]) -> dict[int, np.ndarray]:
-    """Betas of each person: those of the windows, by the frames each was seen in."""
-    total: dict[int, np.ndarray] = {}
-    weight: dict[int, int] = {}
-    for track in (t for fit in fits for t in fit.tracks):
-        seen = int(track.observed.sum())
-        total[track.person] = total.get(track.person, 0.0) + seen * track.betas
-        weight[track.person] = weight.get(track.person, 0) + seen
-    return {person: total[person] / weight[person] for person in total}
-
-
-def _again(
-    part: KeypointClip,
-    fit: ClipFit,
-    body: BodyData,
-    options: FitOptions,
-    tick: Tick,
-    focal: float,
-    betas: dict[int, np.ndarray],
-) -> ClipFit:
-    """The motion of a window with everybody's common shape and focal length."""
-    people = [track.person for track in fit.tracks]
-    points = np.zeros((len(part.points), len(people), *part.points.shape[2:]), np.float32)
-    tracks = []
-    for slot, track in enumerate(fit.tracks):
-        points[track.frame_ids, slot] = track.points  # left and right are put right in these
-        stretch = focal / fit.focal[slot]  # a longer lens sees the same from farther away
-        transl = track.transl * (1.0, 1.0, stretch)
-        tracks.append(replace(track, transl=transl, betas=betas[track.person]))
-    start = ClipFit(tracks, np.full(len(people), focal), fit.focal_given, [])
-    trusted = np.zeros(points.shape[:3], bool)
-    again = fit_clip(replace(part, points=points), body, options, tick, Start(start, trusted))
-    for track, before in zip(again.tracks, fit.tracks, strict=True):
-        track.person, track.swaps = before.person, before.swaps
-    return again
-
-
 def _joined(pieces: list[Track]) -> Track:
-    """One track of all windows of a person, blended where two overlap, held where none is."""
+    """One track of all windows of a person, blended where two overlap, with one shape."""
+    seen = [int(piece.observed.sum()) for piece in pieces]
     whole = pieces[0]
     for piece in pieces[1:]:
         whole = _blend(whole, piece)
-    return whole
+    betas = np.average([piece.betas for piece in pieces], axis=0, weights=seen)
+    return replace(whole, betas=betas)
 
 
 def _blend(a: Track, b: Track) -> Track:

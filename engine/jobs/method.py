@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..bodies.models import SHIPPED_NAME, load_model
-from ..fitting.clip import fit_clip
 from ..fitting.options import FitOptions
 from ..fitting.tracks import ClipFit
+from ..fitting.windows import fit_long
 from ..formats.body_file import BodyData
 from ..formats.keypoints import KeypointClip
 from . import FitParams
@@ -30,9 +30,9 @@ class Method:
     stages: tuple[StagedConfig, Prior] | None = None
 
     def fit(self, clip: KeypointClip, tick: Callable[[str], None]) -> ClipFit:
-        """Fit everybody in `clip`, see fit_clip."""
+        """Fit everybody in `clip`, see fit_long."""
         if self.stages is None:
-            return fit_clip(clip, self.body, self.options, tick)
+            return fit_long(clip, self.body, self.options, tick)
         from ..fitting.staged.fit import fit_staged
 
         return fit_staged(clip, self.body, self.options, tick, *self.stages)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting.clip import fit_clip
 from ..fitting.options import FitOptions
 from ..fitting.refit import Start
 from ..fitting.tracks import ClipFit, Track
+from ..fitting.windows import fit_long
 from ..formats.corrections import Corrections, load_corrections
 from ..formats.errors import InputError
 from ..formats.folder import whole_folder
@@ -94,7 +94,7 @@ def _fit_again(
     focal = np.full(len(tracks), earlier.camera.fx)
     start = Start(ClipFit(tracks, focal, np.full(len(tracks), np.nan), []), trusted)
     progress.begin(_STEPS, "Fitting")
-    fit = fit_clip(clip, earlier.body, options, progress.tick, start=start)
+    fit = fit_long(clip, earlier.body, options, progress.tick, start=start)
     if len(fit.tracks) < len(tracks):
         raise InputError(
             f"{params.corrections}: it deletes so many points of a person that nothing is left "

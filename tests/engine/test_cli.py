@@ -251,7 +251,7 @@ def test_our_own_fault_is_one_sentence(copy: Path, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("layfigure.engine.jobs.method.fit_clip", broken)
+    monkeypatch.setattr("layfigure.engine.jobs.method.fit_long", broken)
     code, _, stderr = run("fit", copy, "-o", copy.parent / "out")
     assert code == 1 and "ZeroDivisionError: a defect" in stderr and "Traceback" not in stderr
     log = Path(stderr.split("The trace is in ")[1].strip().removesuffix("."))

@@ -159,4 +159,4 @@ def test_crossed_arms_come_apart(crossed: ModuleType) -> None:
     assert found[False]["deepest mm"] > 10.0
     assert found[True]["deepest mm"] < found[False]["deepest mm"] / 3
     assert found[True]["sum cm"] < found[False]["sum cm"] / 5
-    assert found[True]["error"] < found[False]["error"] + 1.0
+    assert found[True]["error"] < found[False]["error"] + 3.0

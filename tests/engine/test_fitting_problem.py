@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from layfigure.engine.bodies.registry import load_shipped
+from layfigure.engine.fitting.contact import Contact, ground
 from layfigure.engine.fitting.evidence import BODY_POINTS, measure, person_size
 from layfigure.engine.fitting.guesses import facing
 from layfigure.engine.fitting.kinematics import Kinematics, Parameters
@@ -140,13 +141,40 @@ def test_gradient_of_each_term(
     check_gradient(alone, state, groups, tolerance)
 
 
-def test_gradient_of_standing_feet(problem: Problem, state: State) -> None:
-    standing = torch.zeros(2, FRAMES - 1, len(BODY_POINTS), dtype=torch.float64)
-    standing[0, :, 19:22], standing[1, 2:, 22] = 0.7, 1.0
+def standing_feet(problem: Problem, state: State) -> Contact:
+    still = torch.zeros(2, FRAMES - 1, 6, dtype=torch.float64)
+    still[0, :, :3], still[1, 2:, 3] = 0.7, 1.0
+    feet = torch.arange(19, 25)
+    up = torch.tensor([[0.0, -1.0, 0.0], [0.1, -0.97, -0.2]], dtype=torch.float64)
+    level = torch.einsum("btfc,bc->btf", problem.posed_points(state)[:, :, feet], up).mean(1)
+    return Contact(feet, still, up, level)
+
+
+@pytest.mark.parametrize("terms", [{"stand": 40.0}, {"stand": 1e-9, "ground": 20.0}])
+def test_gradient_of_standing_feet(problem: Problem, state: State, terms: dict) -> None:
     unseen = torch.zeros_like(problem.evidence.weights)
-    evidence = replace(problem.evidence, weights=unseen, standing=standing)
-    alone = replace(problem, evidence=evidence, weights=replace(NOTHING, stand=40.0))
+    evidence = replace(problem.evidence, weights=unseen)
+    contact = standing_feet(problem, state)
+    weights = replace(NOTHING, **terms)
+    alone = replace(problem, evidence=evidence, weights=weights, contact=contact)
     check_gradient(alone, state, FRAME, 1e-5)
+
+
+def test_the_ground_is_found_under_standing_feet(problem: Problem) -> None:
+    """Feet that stand on a slope, one of them noisy, and a leg that hangs in the air."""
+    generator = torch.Generator().manual_seed(2)
+    up = torch.nn.functional.normalize(torch.tensor([[0.05, -1.0, -0.15]]).double())
+    along = torch.linalg.qr(torch.cat([up.T, torch.eye(3).double()[:, :2]], 1))[0][:, 1:]
+    place = 2 * torch.rand(1, 40, 6, 2, generator=generator, dtype=torch.float64) - 1
+    points = torch.einsum("btfk,ck->btfc", place, along) + up[:, None, None] * -0.9
+    points[:, :, 5] += up * 0.3
+    points += 0.005 * torch.randn(points.shape, generator=generator, dtype=torch.float64)
+    own = torch.zeros(1, 6, dtype=torch.float64)
+    weight = torch.ones(1, 40, 6, dtype=torch.float64)
+    upright = torch.tensor([[0.0, -1.0, 0.0]]).double()
+    found, level = ground(points, weight, own, upright)
+    assert float(torch.rad2deg((found * up).sum().clamp(-1, 1).acos())) < 1.5
+    assert abs(float(level.mean()) + 0.9) < 0.01
 
 
 def test_fingers_and_face_have_their_gradient(problem: Problem, state: State) -> None:
