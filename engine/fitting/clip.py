@@ -23,7 +23,7 @@ from .details import fit_details
 from .options import FitOptions
 from .people import People, gather_people, guesses_of
 from .problem import Problem, State
-from .refit import Start, state_of
+from .refit import Start, held, state_of
 from .solver import minimise
 from .start import clip_start
 from .tracks import ClipFit, Track
@@ -87,6 +87,9 @@ def _fit_clip(
         state = clip_start(problem, guesses, known, clip.fps, tick)
     else:
         state = state_of(start.of(people.slots), problem.kinematics, clip.frame_count, like)
+        stays = held(start, people.slots, problem.kinematics, clip.fps)
+        if stays is not None:
+            problem = replace(problem, held=torch.tensor(stays, device=like.device))
         guesses = guesses_of(people, state.log_focal.exp())
     plain = problem.prior
 

@@ -108,9 +108,9 @@ class Collision:
         rows = weight * self._rows(kinematics, turns, places, pose, found)  # (M, 3 A)
         size = rows.shape[1]
         curve = rows.new_zeros(batch * frames, size, size)
-        for part in range(0, len(rows), _AT_ONCE):
-            some = rows[part : part + _AT_ONCE]
-            body = found.body[part : part + _AT_ONCE]
+        for first in range(0, len(rows), _AT_ONCE):
+            some = rows[first : first + _AT_ONCE]
+            body = found.body[first : first + _AT_ONCE]
             curve.index_add_(0, body, some[:, :, None] * some[:, None, :])
         pull = rows.new_zeros(batch * frames, size)
         pull.index_add_(0, found.body, rows * (weight * found.depth)[:, None])

@@ -63,6 +63,7 @@ def fit_details(
             evidence=evidence,
             prior=pose_prior(joints).to(state.betas),
             shape_free=False,
+            held=None,
         )
         part = part.with_weights(**_ALONE, bend=8.0 * options.smooth)
         part = part.with_weights(collide=0.0 if expressions else COLLIDE)

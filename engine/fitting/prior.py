@@ -8,7 +8,8 @@ far joints turn and from everyday postures: arms hang, knees and elbows bend one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,8 +67,11 @@ class PosePrior:
 
     def to(self, like: Tensor) -> PosePrior:
         """The same on the device and in the precision of `like`."""
-        values = (getattr(self, name) for name in self.__dataclass_fields__)
-        return PosePrior(*(None if v is None else v.to(like) for v in values))
+        moved: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            moved[field.name] = None if value is None else value.to(like)
+        return PosePrior(**moved)
 
 
 def pose_prior(joints: Sequence[str]) -> PosePrior:

@@ -21,6 +21,7 @@ from .kinematics import Kinematics
 from .prior import PosePrior
 from .reprojection import Frames, Freedom, data_system
 
+_IMMOVABLE = 1e12  # curvature of what stays as it is
 _PRIOR_FRAMES = 8  # a clip's shape is held at least as strongly as if it had so many frames more
 
 
@@ -98,6 +99,7 @@ class Problem:
     unit: float = 1.0  # frames per 1/30 s, so that weights mean the same at any rate
     contact: Contact | None = None
     collision: Collision | None = None
+    held: Tensor | None = None  # (B, T, D) bool, unknowns that stay as they are
 
     def with_weights(self, **changes: float) -> Problem:
         """The same problem with some weights changed."""
@@ -113,6 +115,9 @@ class Problem:
         if self.collision is not None and self.weights.collide:
             pose, betas, weight = state.pose, state.betas, self.weights.collide
             self.collision.add(self.kinematics, pose, betas, weight, system)
+        if self.held is not None:
+            system.diagonal.diagonal(dim1=-2, dim2=-1)[self.held] += _IMMOVABLE
+            system.gradient[self.held] = 0.0
         return system
 
     def posed_points(self, state: State) -> Tensor:

@@ -123,7 +123,9 @@ def _cut(start: Start, people: list[int], span: tuple[int, int]) -> Start:
         focal=start.fit.focal[people],
         focal_given=start.fit.focal_given[people],
     )
-    return Start(fit, start.trusted[span[0] : span[1], people])
+    part = slice(*span)
+    touched = None if start.touched is None else start.touched[part][:, people]
+    return Start(fit, start.trusted[part][:, people], touched)
 
 
 def _spans(frames: int) -> list[tuple[int, int]]:
@@ -136,7 +138,7 @@ def _spans(frames: int) -> list[tuple[int, int]]:
 def _window(clip: KeypointClip, span: tuple[int, int]) -> KeypointClip:
     part = slice(*span)
     focal = clip.focal
-    if focal is not None and np.ndim(focal):
+    if isinstance(focal, np.ndarray) and focal.ndim:
         focal = focal[part]
     return replace(clip, points=clip.points[part], frame_names=clip.frame_names[part], focal=focal)
 

@@ -48,7 +48,8 @@ def run_refit(params: RefitParams, out: Path, progress: Progress) -> Path:
     """
     earlier = open_earlier(params.source)
     clip, trusted = clip_of(earlier)
-    _correct(clip, trusted, load_corrections(params.corrections), earlier, params.corrections)
+    by_hand = load_corrections(params.corrections)
+    touched = _correct(clip, trusted, by_hand, earlier, params.corrections)
     told = earlier.params
     wanted = Wanted(told.pc2, params.overlay, told.legacy_output)
     footage, notes = footage_of(earlier) if wanted.overlay or wanted.legacy else (None, [])
@@ -65,7 +66,7 @@ def run_refit(params: RefitParams, out: Path, progress: Progress) -> Path:
     progress.plan(0.5, *wanted.shares())
     with whole_folder(out) as folder:
         tracks = tracks_of(earlier, clip, world)
-        fit = _fit_again(earlier, tracks, clip, trusted, params, progress)
+        fit = _fit_again(earlier, tracks, clip, trusted, touched, params, progress)
         worlds = [world] * len(tracks)
         fitted = Fitted(fit, clip, footage, earlier.body, worlds, False, trusted, motion)
         fitted.source = earlier.result.footage
@@ -79,6 +80,7 @@ def _fit_again(
     tracks: list[Track],
     clip: KeypointClip,
     trusted: np.ndarray,
+    touched: np.ndarray,
     params: RefitParams,
     progress: Progress,
 ) -> ClipFit:
@@ -92,7 +94,7 @@ def _fit_again(
         device=params.device,
     )
     focal = np.full(len(tracks), earlier.camera.fx)
-    start = Start(ClipFit(tracks, focal, np.full(len(tracks), np.nan), []), trusted)
+    start = Start(ClipFit(tracks, focal, np.full(len(tracks), np.nan), []), trusted, touched)
     progress.begin(_STEPS, "Fitting")
     fit = fit_long(clip, earlier.body, options, progress.tick, start=start)
     if len(fit.tracks) < len(tracks):
@@ -106,8 +108,8 @@ def _fit_again(
 
 def _correct(
     clip: KeypointClip, trusted: np.ndarray, by_hand: Corrections, earlier: Earlier, file: Path
-) -> None:
-    """Put the corrections into `clip` and `trusted`."""
+) -> np.ndarray:
+    """Put the corrections into `clip` and `trusted`. Returns which keypoints were touched."""
     if not len(by_hand.person):
         raise InputError(f"{file}: there is no correction in it.", "Move a point, then refit.")
     if not np.isfinite(by_hand.place[by_hand.seen]).all():
@@ -122,6 +124,7 @@ def _correct(
     clip.points[gone] = 0
     trusted[rows], trusted[gone] = True, False
     _drop_contradictions(clip.points, touched)
+    return touched
 
 
 def _check(person: int, frame: int, earlier: Earlier, file: Path) -> None:
