@@ -107,7 +107,7 @@ def test_official_bodies(files: Path, kind: str) -> None:
         wrist, knuckle = (body.joint_names.index(f"left_{j}") for j in ("wrist", "middle2"))
         ours = posed_joints(body, found.tracks[0])
         gap = (ours[:, knuckle] - ours[:, wrist]) - (joints[:, knuckle] - joints[:, wrist])
-        assert np.linalg.norm(gap[:, :2], axis=1).max() < 0.04
+        assert np.linalg.norm(gap[:, :2], axis=1).max() < 0.06
 
 
 def test_gaussians_take_part(files: Path) -> None:
