@@ -27,8 +27,8 @@ def case(data: Path, frames: int, people: int) -> dict[str, float]:
     from fit_accuracy import read_clip
 
     from layfigure.engine.bodies.registry import load_shipped
-    from layfigure.engine.fitting.clip import fit_clip
     from layfigure.engine.fitting.options import FitOptions
+    from layfigure.engine.fitting.windows import fit_long
     from layfigure.engine.formats.keypoints import KeypointClip
 
     points = []
@@ -50,7 +50,7 @@ def case(data: Path, frames: int, people: int) -> dict[str, float]:
     body = load_shipped()
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, wall = time.process_time(), time.perf_counter()
-    fit = fit_clip(clip, body, FitOptions(device="cpu"), lambda _: None)
+    fit = fit_long(clip, body, FitOptions(device="cpu"), lambda _: None)
     seconds, wall = time.process_time() - start, time.perf_counter() - wall
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert len(fit.tracks) == people

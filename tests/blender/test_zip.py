@@ -31,12 +31,13 @@ def test_zip_holds_the_product_and_nothing_else(archive):
         "engine/launch.py",
         "engine/requirements.txt",
         "engine/bodies/data/layfigure.npz",
+        "engine/fitting/data/initialiser.safetensors",
     ):
         assert needed in names
     top = {name.split("/")[0] for name in names}
     assert not top & {"tests", "tools", "docs", "examples", "benchmarks", "pyproject.toml", ".git"}
     assert not [name for name in names if name.endswith((".pyc", ".whl")) or "__pycache__" in name]
-    assert archive.stat().st_size < 8_000_000
+    assert archive.stat().st_size < 16_000_000
 
 
 @pytest.mark.skipif(not SUITES, reason="no real Blender: `real-blender` is not beside the checkout")
