@@ -23,10 +23,11 @@ from torch import Tensor
 
 from layfigure.engine.bodies.registry import load_shipped
 from layfigure.engine.capture.people import track_people
+from layfigure.engine.fitting.people import gather_people, guesses_of
 from layfigure.engine.fitting.problem import Problem, State
 from layfigure.engine.fitting.solver import minimise
 from layfigure.engine.fitting.staged.optimise import Evaluate, Limits, adam, lbfgs
-from layfigure.engine.fitting.staged.people import first_state, gather_people
+from layfigure.engine.fitting.start import clip_start
 from layfigure.engine.geometry.rotations import left_jacobian
 
 SMOOTH = {"turn": 40.0, "move": 400.0, "bend": 25.0, "bend_speed": 0.5}
@@ -81,8 +82,12 @@ def compare(path: Path, frames: int) -> list[dict]:
             clip = replace(clip, focal=clip.focal[:frames])
     body, like = load_shipped(), torch.zeros(0, dtype=torch.float64)
     people = gather_people(track_people(clip), body, False, clip.focal, like)
-    start = first_state(people, clip.fps, lambda _: None)
-    problem = people.problem.with_weights(robust=6.0, **SMOOTH)
+    guesses = guesses_of(people, people.problem.focal_start.exp())
+    known = torch.tensor(people.known)
+    start = clip_start(people.problem, guesses, known, clip.fps, lambda _: None)
+    prior = guesses.prior(start, known, people.problem.prior, people.problem.weights.prior**2)
+    problem = replace(people.problem, prior=prior)
+    problem = problem.with_weights(robust=6.0, focal=0.0, **SMOOTH)
     count = len(start.root)
     unknowns = start.root.shape[1] * problem.kinematics.free.size + start.betas.shape[1]
     evaluate = first_order(problem, start)
