@@ -38,20 +38,18 @@ class Method:
         return fit_staged(clip, self.body, self.options, tick, *self.stages)
 
 
+def options_of(params: FitParams) -> FitOptions:
+    """What of `params` the fit itself needs to know."""
+    shared = FitOptions.__dataclass_fields__.keys() & FitParams.model_fields.keys()
+    return FitOptions(**{name: getattr(params, name) for name in shared})
+
+
 def choose_method(params: FitParams) -> Method:
     """What `params` ask for.
 
     Raises InputError for a body, a configuration or a prior that is not there or cannot be read.
     """
-    options = FitOptions(
-        focal=params.focal,
-        independent=params.independent,
-        hands=params.hands,
-        face=params.face,
-        smooth=params.smooth,
-        collisions=params.collisions,
-        device=params.device,
-    )
+    options = options_of(params)
     if params.config is None and params.prior == OWN:
         return Method(load_model(params.body), options)
     from ..fitting.staged.config import StagedConfig, read_config

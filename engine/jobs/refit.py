@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting.options import FitOptions
 from ..fitting.refit import Start
 from ..fitting.tracks import ClipFit, Track
 from ..fitting.windows import fit_long
@@ -27,7 +26,7 @@ from ..progress import Progress
 from . import RefitParams
 from .earlier import Earlier, clip_of, footage_of, open_earlier, tracks_of
 from .fitted import Fitted
-from .method import OWN
+from .method import OWN, options_of
 from .moving import motion_of
 from .write_fit import Wanted, write_fit
 
@@ -84,15 +83,7 @@ def _fit_again(
     params: RefitParams,
     progress: Progress,
 ) -> ClipFit:
-    told = earlier.params
-    options = FitOptions(
-        focal=told.focal,
-        hands=told.hands,
-        face=told.face,
-        smooth=told.smooth,
-        collisions=told.collisions,
-        device=params.device,
-    )
+    options = replace(options_of(earlier.params), device=params.device)
     focal = np.full(len(tracks), earlier.camera.fx)
     start = Start(ClipFit(tracks, focal, np.full(len(tracks), np.nan), []), trusted, touched)
     progress.begin(_STEPS, "Fitting")
