@@ -31,15 +31,28 @@ def new_fcurve(datablock: bpy.types.ID, path: str, index: int, group: str) -> bp
 
 def fcurves(datablock: bpy.types.ID) -> list[bpy.types.FCurve]:
     """The curves that animate `datablock`."""
+    return list(_owner_of_curves(datablock) or ())
+
+
+def remove_fcurve(datablock: bpy.types.ID, path: str) -> None:
+    """Take the curve of `path` away from `datablock`, where there is one."""
+    curves = _owner_of_curves(datablock)
+    found = curves.find(path) if curves is not None else None
+    if found is not None:
+        curves.remove(found)
+
+
+def _owner_of_curves(datablock: bpy.types.ID) -> Any:
+    """The collection that holds the curves of `datablock`, None without any."""
     animation = datablock.animation_data
     if animation is None or animation.action is None:
-        return []
+        return None
     if not BLENDER_5:
-        return list(animation.action.fcurves)
+        return animation.action.fcurves
     from bpy_extras import anim_utils
 
     bag = anim_utils.action_get_channelbag_for_slot(animation.action, animation.action_slot)
-    return list(bag.fcurves) if bag else []
+    return bag.fcurves if bag else None
 
 
 def share_action(source: bpy.types.ID, copy: bpy.types.ID, action: bpy.types.Action) -> None:

@@ -15,6 +15,7 @@ from .engine_client import EngineClient
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 CANCEL_GRACE_S = 1.5  # then the engine is ended; a person waits 2 s at most
+PAUSE_GRACE_S = {"avatar_train": 15.0}  # jobs that save first what they have reached
 HELLO_TIMEOUT_S = 120.0  # a cold disk and a virus scanner take their time
 RESTART_PAUSE_S = 0.5  # after a death, doubled for each further one
 _KEPT = 12
@@ -99,9 +100,9 @@ class JobList:
         if job.status == QUEUED:
             self._end(job, CANCELLED)
             return
-        job.message = "Cancelling"
+        job.message = "Pausing" if job.name in PAUSE_GRACE_S else "Cancelling"
         job.eta_s = None
-        job.cancel_by = self.clock() + CANCEL_GRACE_S
+        job.cancel_by = self.clock() + PAUSE_GRACE_S.get(job.name, CANCEL_GRACE_S)
         if self.client is not None:
             self.client.send("cancel", id=job.id)
 

@@ -2,6 +2,7 @@
 
 import bpy
 
+from .avatar_options import AvatarOptions
 from .fit_options import FitOptions
 
 SOURCES = (
@@ -16,7 +17,7 @@ PRESETS = (
 )
 
 
-class LayfigureSettings(FitOptions, bpy.types.PropertyGroup):
+class LayfigureSettings(FitOptions, AvatarOptions, bpy.types.PropertyGroup):
     """The fields of the sidebar, saved with the scene."""
 
     source_kind: bpy.props.EnumProperty(

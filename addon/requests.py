@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ _AS_THEY_ARE = (
 def source_of(settings: LayfigureSettings) -> str:
     """The path in the field that is shown, as an absolute path, or nothing."""
     name = {"VIDEO": "video", "IMAGES": "images", "KEYPOINTS": "keypoints"}[settings.source_kind]
-    return _absolute(getattr(settings, name))
+    return absolute(getattr(settings, name))
 
 
 @functools.cache
@@ -31,7 +32,7 @@ def _documents() -> Path:
 def output_base(settings: LayfigureSettings) -> Path:
     """The folder in which result folders are made."""
     if settings.output.strip():
-        return Path(_absolute(settings.output))
+        return Path(absolute(settings.output))
     if bpy.data.filepath:
         return Path(bpy.data.filepath).parent / "layfigure"
     return _documents()
@@ -43,12 +44,12 @@ def output_name(source: str) -> str:
     return (path.stem if path.suffix else path.name) or "result"
 
 
-def free_folder(folder: Path) -> Path:
-    """`folder`, or with a number behind it when something is there already."""
-    taken, number = folder, 2
-    while taken.exists():
-        taken, number = folder.with_name(f"{folder.name}_{number:02d}"), number + 1
-    return taken
+def free_folder(folder: Path, taken: Callable[[Path], bool] = Path.exists) -> Path:
+    """`folder`, or with a number behind it when that is `taken` already."""
+    free, number = folder, 2
+    while taken(free):
+        free, number = folder.with_name(f"{folder.name}_{number:02d}"), number + 1
+    return free
 
 
 def fit_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Path]:
@@ -58,7 +59,7 @@ def fit_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Path]
     """
     source = source_of(settings)
     is_video = settings.source_kind == "VIDEO"
-    _require(source, "video" if is_video else "folder", folder=not is_video)
+    require(source, "video" if is_video else "folder", folder=not is_video)
     params: dict[str, Any] = {
         "source": source,
         "body": settings.body.strip() or "layfigure",
@@ -71,13 +72,13 @@ def fit_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Path]
         **{name: getattr(settings, name) for name in _AS_THEY_ARE},
     }
     if settings.source_kind == "KEYPOINTS" and settings.camera.strip():
-        camera = _absolute(settings.camera)
-        _require(camera, "camera file", folder=False)
+        camera = absolute(settings.camera)
+        require(camera, "camera file", folder=False)
         _require_json(camera)
         params["camera"] = camera
     if settings.config.strip():
-        params["config"] = _absolute(settings.config)
-        _require(params["config"], "config file", folder=False)
+        params["config"] = absolute(settings.config)
+        require(params["config"], "config file", folder=False)
     name = output_name(source)
     return name, params, free_folder(output_base(settings) / name)
 
@@ -90,7 +91,8 @@ def refit_request(result: Path, corrections: Path) -> tuple[str, dict[str, Any],
     return result.name, params, free_folder(base)
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """The path in a field, its `//` resolved; empty stays empty."""
     return bpy.path.abspath(path.strip()) if path.strip() else ""
 
 
@@ -104,7 +106,8 @@ def _prior(prior: str) -> str:
     return path
 
 
-def _require(path: str, what: str, folder: bool) -> None:
+def require(path: str, what: str, folder: bool) -> None:
+    """Raise InputError, naming `what`, when nothing is chosen or it is not there."""
     if not path:
         raise InputError(f"No {what} is chosen.", "Choose one in the panel.")
     if folder and not Path(path).is_dir():

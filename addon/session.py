@@ -12,10 +12,17 @@ from ..engine.formats.errors import InputError
 from . import engine_setup as setup
 from .engine_client import clean_environment
 from .jobs import DONE, Job, JobList
+from .scene.preview import remove_preview, show_preview
 from .task import Task
+from .training import Training
 
 TICK_S = 0.1
 BUDGET_S = 0.005
+# Jobs that make nothing for the scene: the field that takes their folder, and what is said then.
+FIELDS = {
+    "register": ("scans", "Registered; chosen for training."),
+    "avatar_train": ("avatar", "Trained; chosen to be posed and rigged."),
+}
 log = logging.getLogger("layfigure")
 
 
@@ -32,6 +39,7 @@ class Session:
         self.install: Task | None = None
         self._install_folder: Path | None = None
         self._to_import: list[Job] = []
+        self.training: Training | None = None  # the one that runs or ran last
 
     # ------------------------------------------------------------ what operators call
 
@@ -96,6 +104,7 @@ class Session:
     def forget_scene(self) -> None:
         """Another file was opened: what runs now is not imported into it."""
         self._to_import.clear()
+        remove_preview()  # a file may have been saved with it
         for job in self.jobs.jobs:
             if not job.ended:
                 job.import_result = False
@@ -110,6 +119,7 @@ class Session:
                 task.wait(5)
         self._settle_install()
         self.jobs.close()
+        self._watch_training()
         self._begin()
 
     # ------------------------------------------------------------ the clock
@@ -125,6 +135,7 @@ class Session:
         """One tick: read what has come in and act on it. True while there is more to come."""
         changed = self.jobs.drain(BUDGET_S)
         changed = self._collect() or changed
+        changed = self._watch_training() or changed
         for task in (self.check, self.install):
             if task is not None and task.changed():
                 changed = True
@@ -153,10 +164,14 @@ class Session:
         for job in self.jobs.jobs:
             if job.status == DONE and job.import_result:
                 job.import_result = False
-                self._to_import.append(job)
+                if job.name in FIELDS:
+                    field, job.note = FIELDS[job.name]
+                    setattr(bpy.context.scene.layfigure, field, str(job.folder))
+                else:
+                    self._to_import.append(job)
         if not self._to_import:
             return False
-        if bpy.app.is_job_running("RENDER") or bpy.context.mode != "OBJECT":
+        if _scene_is_taken():
             waits = "Leave Edit Mode to import it" if bpy.context.mode != "OBJECT" else "Rendering"
             changed = self._to_import[0].note != waits
             self._to_import[0].note = waits
@@ -169,6 +184,25 @@ class Session:
         except RuntimeError as error:  # what the operator reported
             job.note = str(error).removeprefix("Error: ").strip()
         return True
+
+    def _watch_training(self) -> bool:
+        """Show how a training gets on. True when there is something new."""
+        job = self.jobs.active
+        if job is None or job.name != "avatar_train":
+            if self.training is not None:
+                remove_preview()
+            return False
+        if self.training is None or self.training.out != job.out:
+            self.training = Training(job.out)
+        changed = self.training.look()
+        # the scene is not the training's own any more when another file has been opened
+        preview = None if _scene_is_taken() else self.training.take_preview()
+        if preview is not None and job.import_result:
+            try:
+                show_preview(bpy.context.scene, preview)
+            except InputError as error:
+                log.warning("%s", error)
+        return changed
 
     def _settle_install(self) -> None:
         """After an installation: take the new Python, or leave nothing behind."""
@@ -205,6 +239,11 @@ def redraw() -> None:
                         region.tag_redraw()
             elif area.type == "PREFERENCES":
                 area.tag_redraw()
+
+
+def _scene_is_taken() -> bool:
+    """True while nothing may be built."""
+    return bpy.app.is_job_running("RENDER") or bpy.context.mode != "OBJECT"
 
 
 def _log_progress(job: Job) -> None:

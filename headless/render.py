@@ -113,7 +113,9 @@ def main() -> None:
 def set_stage(imported: ImportedResult, options: argparse.Namespace) -> None:
     """Engine, picture size, frame range, camera and surroundings."""
     scene = bpy.context.scene
-    stage.use_engine(scene, options.engine, options.samples)
+    meshes = [thing for person in imported.people for thing in person.shown]
+    painted = any(len(thing.data.color_attributes) for thing in meshes)
+    stage.use_engine(scene, options.engine, options.samples, painted)
     turntable = options.camera == "turntable" or (options.camera is None and not imported.camera)
     if not turntable and imported.camera is None:
         raise InputError(f"{options.result}: it has no camera.", "Use --camera turntable.")
@@ -127,7 +129,6 @@ def set_stage(imported: ImportedResult, options: argparse.Namespace) -> None:
         scene.render.resolution_x += scene.render.resolution_x % 2
         scene.render.resolution_y += scene.render.resolution_y % 2
     _set_frames(scene, options)
-    meshes = [person.mesh for person in imported.people]
     frames = np.linspace(scene.frame_start, scene.frame_end, _BOX_FRAMES).round().astype(int)
     low, high = stage.motion_box(bpy.context, meshes, sorted(set(frames.tolist())))
     if turntable:

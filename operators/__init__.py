@@ -1,6 +1,6 @@
 """The add-on's operators: each gathers arguments and calls one function."""
 
-from . import correct, engine, export_fbx, fit_body, import_result
+from . import avatar, correct, correctives, engine, export_fbx, fit_body, import_result, register
 from .export_fbx import draw_export_menu
 from .import_result import draw_import_menu
 
@@ -8,6 +8,11 @@ CLASSES = (
     fit_body.LAYFIGURE_OT_fit_body,
     fit_body.LAYFIGURE_OT_cancel_job,
     import_result.LAYFIGURE_OT_import_result,
+    register.LAYFIGURE_OT_register,
+    avatar.LAYFIGURE_OT_train_avatar,
+    avatar.LAYFIGURE_OT_pose_avatar,
+    avatar.LAYFIGURE_OT_rig_avatar,
+    correctives.LAYFIGURE_OT_update_correctives,
     correct.LAYFIGURE_OT_keypoints_to_tracks,
     correct.LAYFIGURE_OT_refit,
     export_fbx.LAYFIGURE_OT_export_fbx,

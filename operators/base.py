@@ -2,9 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import bpy
 
+from ..addon.engine_setup import device, engine_python
+from ..addon.jobs import FAILED
+from ..addon.session import session
 from ..engine.formats.errors import InputError
 
 log = logging.getLogger("layfigure")
@@ -28,3 +33,31 @@ class LayfigureOperator:
             self.report({"ERROR"}, f"{self.bl_label} failed: {error}. The console has the details.")
             return {"CANCELLED"}
         return {"FINISHED"}
+
+
+def engine_waits(operator: type[bpy.types.Operator]) -> bool:
+    """True when there is an engine that is free; else `operator` tells why its button is grey."""
+    if not engine_python():
+        operator.poll_message_set("No engine is set up: see the add-on's preferences")
+    elif session.jobs.active is not None:
+        operator.poll_message_set("A job is running")
+    else:
+        return True
+    return False
+
+
+def give(
+    name: str,
+    request: tuple[str, dict[str, Any], Path],
+    import_result: bool = True,
+    import_options: dict | None = None,
+) -> None:
+    """Give the engine the job `name`: its label, its parameters and the folder for its result.
+
+    Raises InputError when it has failed by now, which it can only without a window.
+    """
+    label, params, out = request
+    params["device"] = device()
+    job = session.run(name, label, params, out, import_result, import_options)
+    if job.status == FAILED:
+        raise InputError(job.error, job.hint)

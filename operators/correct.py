@@ -5,16 +5,13 @@ from pathlib import Path
 import bpy
 
 from ..addon import clip_editor
-from ..addon.engine_setup import device, engine_python
-from ..addon.jobs import FAILED
 from ..addon.requests import refit_request
 from ..addon.scene.origin import clip_of, origin, origin_in
 from ..addon.scene.tracks import keypoints_to_clip, read_changes
-from ..addon.session import session
 from ..engine.formats.corrections import save_corrections
 from ..engine.formats.errors import InputError
 from ..engine.formats.result import read_result
-from .base import LayfigureOperator
+from .base import LayfigureOperator, engine_waits, give
 
 
 class LAYFIGURE_OT_keypoints_to_tracks(LayfigureOperator, bpy.types.Operator):
@@ -64,13 +61,8 @@ class LAYFIGURE_OT_refit(LayfigureOperator, bpy.types.Operator):
         found = origin_in(context)
         if found is None or clip_of(found.folder) is None:
             cls.poll_message_set("Press Edit Keypoints first")
-        elif not engine_python():
-            cls.poll_message_set("No engine is set up: see the add-on's preferences")
-        elif session.jobs.active is not None:
-            cls.poll_message_set("A job is running")
-        else:
-            return True
-        return False
+            return False
+        return engine_waits(cls)
 
     def run(self, context: bpy.types.Context) -> None:
         """Write down what changed and give the job to the engine."""
@@ -90,13 +82,9 @@ class LAYFIGURE_OT_refit(LayfigureOperator, bpy.types.Operator):
                 f"{path}: it cannot be written ({error.strerror or error}).",
                 "Copy the result folder to a place where you may write.",
             ) from error
-        label, params, out = refit_request(Path(found.folder), path)
-        params["device"] = device()
         arrival = {"replaces": found.folder, "start_frame": found.start_frame}
         self.report({"INFO"}, told(change.moved, change.deleted, change.added))
-        job = session.run("refit", label, params, out, True, arrival)
-        if job.status == FAILED:  # only without a window has it ended by now
-            raise InputError(job.error, job.hint)
+        give("refit", refit_request(Path(found.folder), path), True, arrival)
 
 
 def told(moved: int, deleted: int, added: int) -> str:

@@ -2,12 +2,10 @@
 
 import bpy
 
-from ..addon.engine_setup import device, engine_python
-from ..addon.jobs import FAILED
 from ..addon.requests import fit_request, source_of
 from ..addon.session import session
 from ..engine.formats.errors import InputError
-from .base import LayfigureOperator
+from .base import LayfigureOperator, engine_waits, give
 
 
 class LAYFIGURE_OT_fit_body(LayfigureOperator, bpy.types.Operator):
@@ -20,24 +18,17 @@ class LAYFIGURE_OT_fit_body(LayfigureOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """There is an engine, it is free and there is something to fit to."""
-        if not engine_python():
-            cls.poll_message_set("No engine is set up: see the add-on's preferences")
-        elif session.jobs.active is not None:
-            cls.poll_message_set("A job is running")
-        elif not source_of(context.scene.layfigure):
+        if not engine_waits(cls):
+            return False
+        if not source_of(context.scene.layfigure):
             cls.poll_message_set("Choose a video or a folder first")
-        else:
-            return True
-        return False
+            return False
+        return True
 
     def run(self, context: bpy.types.Context) -> None:
         """Give the job to the engine."""
         settings = context.scene.layfigure
-        label, params, out = fit_request(settings)
-        params["device"] = device()
-        job = session.run("fit", label, params, out, settings.import_when_done)
-        if job.status == FAILED:  # only without a window has it ended by now
-            raise InputError(job.error, job.hint)
+        give("fit", fit_request(settings), settings.import_when_done)
 
 
 class LAYFIGURE_OT_cancel_job(LayfigureOperator, bpy.types.Operator):

@@ -6,6 +6,13 @@ from ..addon.scene.import_result import ImportOptions, import_result
 from ..engine.formats.errors import InputError
 from .base import LayfigureOperator
 
+PLAYS = (
+    ("AUTO", "Automatic", "Stored vertices for avatars, the armature for all else"),
+    ("CACHE", "Vertices", "The vertices that the result stores (PC2)"),
+    ("ARMATURE", "Armature", "The bones and their keys"),
+)
+_USE_CACHE = {"AUTO": None, "CACHE": True, "ARMATURE": False}
+
 
 class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
     """Bring the characters, their motion and the camera of a result folder into the scene"""
@@ -43,10 +50,7 @@ class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
         "without: plain clothes",
         default=True,
     )
-    use_cache: bpy.props.BoolProperty(
-        name="Vertex Cache",
-        description="Play the vertices that the result stores (PC2) instead of the armature",
-    )
+    play: bpy.props.EnumProperty(name="Play", description="What moves the mesh", items=PLAYS)
     replaces: bpy.props.StringProperty(
         name="Replaces",
         description="A result folder whose characters are hidden because this one takes their "
@@ -77,7 +81,7 @@ class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
             with_footage=self.with_footage,
             shape_keys=self.shape_keys,
             texture=self.texture,
-            use_cache=self.use_cache,
+            use_cache=_USE_CACHE[self.play],
             replaces=bpy.path.abspath(self.replaces),
         )
         imported = import_result(context, bpy.path.abspath(self.directory), options)

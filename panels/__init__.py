@@ -1,9 +1,14 @@
 """The sidebar tab. Panels draw what is known and compute nothing."""
 
-from . import correct, export, fit_body, result
+from . import avatar, correct, export, fit_body, result
 
 CLASSES = (
     fit_body.LAYFIGURE_PT_fit_body,
+    avatar.LAYFIGURE_PT_avatar,
+    avatar.LAYFIGURE_PT_register,
+    avatar.LAYFIGURE_PT_train,
+    avatar.LAYFIGURE_PT_pose,
+    avatar.LAYFIGURE_PT_rig,
     result.LAYFIGURE_PT_result,
     correct.LAYFIGURE_PT_correct,
     correct.LAYFIGURE_PT_correct_clip,

@@ -35,6 +35,16 @@ def draw_text(
         column.label(text=line, icon=first)
 
 
+def draw_labelled(
+    layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, *names: str
+) -> None:
+    """Paths, each with a narrow label: they need the room."""
+    for name in names:
+        split = layout.split(factor=0.25)
+        split.label(text=settings.bl_rna.properties[name].name)
+        split.prop(settings, name, text="")
+
+
 def shorten(text: str, width: int) -> str:
     """The end of a path, which tells more than its beginning, cut between its folders."""
     if len(text) <= width:

@@ -6,8 +6,9 @@ from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
 from ..addon.requests import output_base, output_name, source_of
 from ..addon.session import session
-from .base import LayfigurePanel, columns, draw_text, shorten
-from .job import draw_outcome, draw_running
+from .avatar import JOBS as AVATAR_JOBS
+from .base import LayfigurePanel, columns, draw_labelled, shorten
+from .job import draw_no_engine, draw_outcome, draw_running
 
 _FIELDS = {
     "Hands & Face": ("hands", "face"),
@@ -31,10 +32,12 @@ class LAYFIGURE_PT_fit_body(LayfigurePanel, bpy.types.Panel):
         fields.enabled = job is None
         _draw_source(fields, context, settings)
         _draw_options(fields, settings)
-        if job is not None:
+        if job is not None and job.name in AVATAR_JOBS:
+            layout.label(text=f"The engine works on {job.label}.", icon="TIME")
+        elif job is not None:
             draw_running(layout, context, job)
         elif not engine_python():
-            _draw_no_engine(layout, context)
+            draw_no_engine(layout, context, "Fitting needs the engine, and none is set up yet.")
         else:
             _draw_run(layout, context)
 
@@ -47,21 +50,14 @@ def _draw_source(
     layout.prop(settings, field[settings.source_kind], text="")
     column = layout.column(align=True)
     if settings.source_kind == "KEYPOINTS":
-        _draw_labelled(column, settings, "camera")
-    _draw_labelled(column, settings, "output")
+        draw_labelled(column, settings, "camera")
+    draw_labelled(column, settings, "output")
     source = source_of(settings)
     if source:
         target = output_base(settings) / output_name(source)
         row = layout.row()
         row.active = False
         row.label(text=shorten(str(target), columns(context)), icon="FILE_FOLDER")
-
-
-def _draw_labelled(layout: bpy.types.UILayout, settings: LayfigureSettings, name: str) -> None:
-    """A path with a narrow label: paths need the room."""
-    split = layout.split(factor=0.25)
-    split.label(text=settings.bl_rna.properties[name].name)
-    split.prop(settings, name, text="")
 
 
 def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> None:
@@ -115,9 +111,3 @@ def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.scale_y = 1.4
     row.operator("layfigure.fit_body", text="Run", icon="PLAY")
     draw_outcome(layout, context, "fit")
-
-
-def _draw_no_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    box = layout.box()
-    draw_text(box, context, "Fitting needs the engine, and none is set up yet.", "INFO")
-    box.operator("layfigure.open_preferences", text="Set Up Engine…", icon="PREFERENCES")

@@ -7,8 +7,10 @@ from ..addon.session import session
 from .base import columns, draw_text, duration, shorten
 
 
-def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> None:
-    """The bar of `job` and its Cancel."""
+def draw_running(
+    layout: bpy.types.UILayout, context: bpy.types.Context, job: Job, stop: str = "Cancel"
+) -> None:
+    """The bar of `job` and the button that ends it, named `stop`."""
     box = layout.column()
     percent = f"{job.label}: {job.factor:.0%}" if job.total else job.label
     row = box.row()
@@ -17,9 +19,10 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, job: Jo
     draw_text(box, context, job.message, "TIME")
     if job.eta_s is not None:
         box.label(text=f"About {duration(job.eta_s)} left", icon="BLANK1")
-    stop = box.row()
-    stop.enabled = job.cancel_by is None
-    stop.operator("layfigure.cancel_job", text="Cancel", icon="X").job_id = job.id
+    row = box.row()
+    row.enabled = job.cancel_by is None
+    icon = "PAUSE" if stop == "Pause" else "X"
+    row.operator("layfigure.cancel_job", text=stop, icon=icon).job_id = job.id
 
 
 def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, name: str) -> None:
@@ -34,3 +37,10 @@ def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, name: s
             draw_text(box, context, last.hint, "INFO")
     elif last.status == CANCELLED:
         layout.label(text=f"{last.label} was cancelled.", icon="CANCEL")
+
+
+def draw_no_engine(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
+    """`text`, and the way to the preferences."""
+    box = layout.box()
+    draw_text(box, context, text, "INFO")
+    box.operator("layfigure.open_preferences", text="Set Up Engine…", icon="PREFERENCES")

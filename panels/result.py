@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..addon.session import session
+from ..addon.session import FIELDS, session
 from .base import LayfigurePanel, draw_text
 
 _SHOWN = 4
@@ -18,7 +18,8 @@ class LAYFIGURE_PT_result(LayfigurePanel, bpy.types.Panel):
         """Draw the button and the last results."""
         layout = self.layout
         layout.operator("layfigure.import_result", text="Import Result Folder…", icon="IMPORT")
-        done = [job for job in session.jobs.jobs if job.folder is not None][-_SHOWN:]
+        ended = [job for job in session.jobs.jobs if job.folder is not None]
+        done = [job for job in ended if job.name not in FIELDS][-_SHOWN:]
         if not done:
             return
         column = layout.column(align=True)

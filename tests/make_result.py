@@ -74,7 +74,7 @@ def turning_camera(frames: int, fps: float) -> Camera:
     """A camera on a tripod that pans half a degree a frame and zooms in to 1.5."""
     camera = looking_camera(frames, fps)
     for i in range(frames):
-        pan = _rodrigues(np.array([0.002 * i, np.radians(0.5) * (i - frames / 2), 0.001 * i]))
+        pan = rodrigues(np.array([0.002 * i, np.radians(0.5) * (i - frames / 2), 0.001 * i]))
         camera.world_to_camera[i] = pan @ camera.world_to_camera[i]
     camera.zoom = np.linspace(1.0, 1.5, frames)
     return camera
@@ -159,15 +159,20 @@ def make_result(
     return body, motion, camera
 
 
-def posed_vertices(body: BodyData, motion: Motion, frame: int) -> np.ndarray:
-    """(V, 3) by linear blend skinning in float64: engine world, metres."""
+def posed_vertices(
+    body: BodyData, motion: Motion, frame: int, joints: np.ndarray | None = None
+) -> np.ndarray:
+    """(V, 3) by linear blend skinning in float64: engine world, metres.
+
+    `joints` (J, 3) at rest, where they are not those of the shaped body.
+    """
     rest = body.shaped(motion.betas).astype(np.float64)
-    joints = body.joints(rest)
+    joints = body.joints(rest) if joints is None else joints
     vertices = body.shaped(motion.betas, motion.expression[frame]).astype(np.float64)
     chain = np.zeros((len(joints), 4, 4))
     for j, parent in enumerate(body.parents):
         local = np.eye(4)
-        local[:3, :3] = _rodrigues(motion.pose_vectors[frame, j].astype(np.float64))
+        local[:3, :3] = rodrigues(motion.pose_vectors[frame, j].astype(np.float64))
         local[:3, 3] = joints[j] - (joints[parent] if parent >= 0 else 0)
         chain[j] = chain[parent] @ local if parent >= 0 else local
     move = chain.copy()
@@ -177,7 +182,8 @@ def posed_vertices(body: BodyData, motion: Motion, frame: int) -> np.ndarray:
     return posed + motion.trans[frame]
 
 
-def _rodrigues(vector: np.ndarray) -> np.ndarray:
+def rodrigues(vector: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation of an axis-angle (3,), radians."""
     angle = np.linalg.norm(vector)
     if angle < 1e-12:
         return np.eye(3)

@@ -22,6 +22,17 @@ def axis_angle_to_quaternion(vectors: np.ndarray) -> np.ndarray:
     return np.concatenate([np.cos(half), vectors / 2 * np.sinc(half / np.pi)], axis=-1)
 
 
+def axis_angle_to_matrix(vectors: np.ndarray) -> np.ndarray:
+    """(..., 3) axis-angle in radians to (..., 3, 3) rotations."""
+    x, y, z = np.moveaxis(np.asarray(vectors, np.float64), -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
+    angle = np.sqrt(x**2 + y**2 + z**2)[..., None, None]
+    # np.sinc(a / pi) is sin(a) / a: smooth through the zero angle
+    half = np.sinc(angle / (2 * np.pi))
+    return np.eye(3) + np.sinc(angle / np.pi) * cross + half**2 / 2 * cross @ cross
+
+
 def matrix_to_quaternion(matrices: np.ndarray) -> np.ndarray:
     """(T, 3, 3) rotations to (T, 4) unit quaternions, real part first."""
     m = np.asarray(matrices, np.float64)

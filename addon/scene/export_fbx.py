@@ -45,9 +45,10 @@ def export_fbx(
 ) -> None:
     """Write `armatures`, their skinned meshes and their animation in the scene's frame range.
 
-    The fitted shape (shape keys shape_…) is baked in; expressions stay shape keys with their
-    animation. Nothing of the open file changes. Raises InputError when there is nothing to write or
-    the place cannot be written; then no file is left behind.
+    The fitted shape (shape keys shape_…) is baked in; expressions and correctives stay shape keys
+    with their animation, textures lie in the file. Nothing of the open file changes. Raises
+    InputError when there is nothing to write or the place cannot be written; then no file is left
+    behind.
     """
     armatures = [thing for thing in armatures if thing.type == "ARMATURE"]
     if not armatures:
@@ -89,6 +90,8 @@ def _write(context: bpy.types.Context, scene: bpy.types.Scene, path: Path, prese
             apply_scale_options=preset.scale,
             use_mesh_modifiers=False,  # they would drop the shape keys
             mesh_smooth_type="FACE",
+            path_mode="COPY",
+            embed_textures=True,
             add_leaf_bones=False,
             bake_anim=True,
             bake_anim_use_all_bones=True,

@@ -10,22 +10,27 @@ import numpy as np
 from .. import compat
 from .axes import TO_BLENDER, axis_angle_to_quaternion, continuous
 
-_LINEAR = 1  # the number of LINEAR in Keyframe.interpolation
+CONSTANT, LINEAR = 0, 1  # their numbers in Keyframe.interpolation
 
 
 def write_curves(
-    datablock: bpy.types.ID, path: str, frames: np.ndarray, values: np.ndarray, group: str
+    datablock: bpy.types.ID,
+    path: str,
+    frames: np.ndarray,
+    values: np.ndarray,
+    group: str,
+    interpolation: int = LINEAR,
 ) -> None:
-    """Key `path` of `datablock`: one linear curve for each column of `values` (T, N)."""
+    """Key `path` of `datablock`: one curve for each column of `values` (T, N)."""
     points = np.empty((len(frames), 2), np.float32)
     points[:, 0] = frames
-    linear = np.full(len(frames), _LINEAR, np.int32)
+    between = np.full(len(frames), interpolation, np.int32)
     for index in range(values.shape[1]):
         curve = compat.new_fcurve(datablock, path, index, group)
         points[:, 1] = values[:, index]
         curve.keyframe_points.add(len(frames))
         curve.keyframe_points.foreach_set("co", points.ravel())
-        curve.keyframe_points.foreach_set("interpolation", linear)
+        curve.keyframe_points.foreach_set("interpolation", between)
         curve.update()
 
 

@@ -41,10 +41,23 @@ def texture_material(name: str, picture: Path) -> bpy.types.Material:
     image.name = f"{name} texture"
     image.alpha_mode = "NONE"  # it says what was seen, not what is transparent
     image.pack()
+    # of its own: an FBX file tells its textures apart by where they came from
+    image.filepath_raw = f"//{image.name}.png"
     tree = material.node_tree
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image, node.location = image, (-320, 300)
     tree.nodes.active = node  # Workbench shows the active one
+    shader = next(n for n in tree.nodes if n.type == "BSDF_PRINCIPLED")
+    tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
+    return material
+
+
+def vertex_colour_material(name: str, layer: str) -> bpy.types.Material:
+    """A material that shows the colour attribute `layer` of the mesh."""
+    material = plain_material(name, SKIN, 0.8)
+    tree = material.node_tree
+    node = tree.nodes.new("ShaderNodeVertexColor")
+    node.layer_name, node.location = layer, (-320, 300)
     shader = next(n for n in tree.nodes if n.type == "BSDF_PRINCIPLED")
     tree.links.new(node.outputs["Color"], shader.inputs["Base Color"])
     return material

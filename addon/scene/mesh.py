@@ -14,30 +14,50 @@ from .keyframes import write_curves
 
 SHAPE_PREFIX = "shape_"
 MOST_BONES = 8  # weights per vertex; engines read no more
-_WIDEST = 10.0  # Blender's limit for the sliders of shape keys
+VERTEX_COLOURS = "Color"  # the name that Blender itself gives them
+WIDEST = 10.0  # Blender's limit for the sliders of shape keys
 
 
-def build_mesh(
-    name: str, vertices: np.ndarray, body: BodyData, collection: bpy.types.Collection
-) -> bpy.types.Object:
-    """A smooth mesh of `vertices` (V, 3), engine axes, with the body's faces and UVs."""
+def new_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> bpy.types.Mesh:
+    """A smooth mesh of `vertices` (V, 3), engine axes, and triangles `faces` (F, 3)."""
     mesh = bpy.data.meshes.new(name)
-    faces = np.ascontiguousarray(body.faces, np.int32)
+    fill_mesh(mesh, vertices, faces)
+    return mesh
+
+
+def fill_mesh(mesh: bpy.types.Mesh, vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Give the empty `mesh` its `vertices` (V, 3), engine axes, and triangles `faces` (F, 3)."""
+    faces = np.ascontiguousarray(faces, np.int32)
     mesh.vertices.add(len(vertices))
     mesh.vertices.foreach_set("co", _flat(vertices))
     mesh.loops.add(faces.size)
     mesh.loops.foreach_set("vertex_index", faces.ravel())
     mesh.polygons.add(len(faces))
     mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
+    mesh.update(calc_edges=True)
+    mesh.shade_smooth()
+
+
+def build_mesh(
+    name: str, vertices: np.ndarray, body: BodyData, collection: bpy.types.Collection
+) -> bpy.types.Object:
+    """A smooth mesh of `vertices` (V, 3), engine axes, with the body's faces and UVs."""
+    mesh = new_mesh(name, vertices, body.faces)
     if body.ft is not None and len(body.vt):
         uv = np.ascontiguousarray(body.vt[body.ft.ravel()], np.float32)
         mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", uv.ravel())
-    mesh.update(calc_edges=True)
     mesh.validate()
-    mesh.shade_smooth()
     thing = bpy.data.objects.new(name, mesh)
     collection.objects.link(thing)
     return thing
+
+
+def paint(mesh: bpy.types.Mesh, colors: np.ndarray) -> None:
+    """Give the vertices of `mesh` their `colors` (V, 3) uint8, sRGB."""
+    layer = mesh.color_attributes.new(VERTEX_COLOURS, "BYTE_COLOR", "POINT")
+    values = np.ones((len(colors), 4), np.float32)
+    values[:, :3] = colors / np.float32(255)
+    layer.data.foreach_set("color_srgb", values.ravel())
 
 
 def skin(
@@ -69,14 +89,16 @@ def add_shape_keys(thing: bpy.types.Object, body: BodyData, betas: np.ndarray) -
 
     `thing` holds the body's template. `betas` (B,) may be shorter than the body's directions.
     """
+    if not len(betas) and not body.expression_names:
+        return
     thing.shape_key_add(name="Basis", from_mix=False)
     for k, value in enumerate(betas):
-        key = _add_key(thing, f"{SHAPE_PREFIX}{k:02d}", body.v_template + body.shapedirs[:, :, k])
-        limit = float(np.clip(np.ceil(2 * abs(value)), 5, _WIDEST))
+        key = add_key(thing, f"{SHAPE_PREFIX}{k:02d}", body.v_template + body.shapedirs[:, :, k])
+        limit = float(np.clip(np.ceil(2 * abs(value)), 5, WIDEST))
         key.slider_min, key.slider_max = -limit, limit
         key.value = float(value)
     for k, expression in enumerate(body.expression_names):
-        _add_key(thing, expression, body.v_template + body.exprdirs[:, :, k])
+        add_key(thing, expression, body.v_template + body.exprdirs[:, :, k])
 
 
 def key_expressions(
@@ -88,8 +110,8 @@ def key_expressions(
     moving = [k for k, _ in enumerate(names) if np.ptp(values[:, k]) > 1e-6]
     for k, name in enumerate(names):
         block, low, high = keys.key_blocks[name], values[:, k].min(), values[:, k].max()
-        block.slider_min = float(np.clip(np.floor(low), -_WIDEST, 0))
-        block.slider_max = float(np.clip(np.ceil(high), 1, _WIDEST))
+        block.slider_min = float(np.clip(np.floor(low), -WIDEST, 0))
+        block.slider_max = float(np.clip(np.ceil(high), 1, WIDEST))
         block.value = float(values[0, k])
     if moving:
         compat.new_action(keys, f"{thing.name} expressions")
@@ -98,7 +120,8 @@ def key_expressions(
         write_curves(keys, path, frames, values[:, k : k + 1], "Expressions")
 
 
-def _add_key(thing: bpy.types.Object, name: str, vertices: np.ndarray) -> bpy.types.ShapeKey:
+def add_key(thing: bpy.types.Object, name: str, vertices: np.ndarray) -> bpy.types.ShapeKey:
+    """A shape key of `thing` at 0, its places `vertices` (V, 3) in engine axes."""
     key = thing.shape_key_add(name=name, from_mix=False)
     key.points.foreach_set("co", _flat(vertices))
     key.value = 0.0  # from 5.0 a new key starts at 1

@@ -18,12 +18,15 @@ _BACKDROP = (0.55, 0.57, 0.6)
 _FLOOR = (0.55, 0.56, 0.58, 1.0)
 
 
-def use_engine(scene: bpy.types.Scene, engine: str, samples: int) -> None:
-    """Choose the render engine by its short name, with settings that suit a figure."""
+def use_engine(scene: bpy.types.Scene, engine: str, samples: int, painted: bool = False) -> None:
+    """Choose the render engine by its short name, with settings that suit a figure.
+
+    `painted`: its colours are its vertices', which Workbench shows only instead of textures.
+    """
     scene.render.engine = ENGINES[engine]
     scene.view_settings.view_transform = "Standard"  # so that footage keeps its colours
     if engine == "workbench":
-        _use_workbench(scene.display)
+        _use_workbench(scene.display, painted)
     elif engine == "cycles":
         scene.cycles.samples, scene.cycles.device = samples, "CPU"
         scene.cycles.max_bounces = 4
@@ -32,10 +35,10 @@ def use_engine(scene: bpy.types.Scene, engine: str, samples: int) -> None:
         scene.eevee.taa_render_samples = samples
 
 
-def _use_workbench(display: bpy.types.SceneDisplay) -> None:
+def _use_workbench(display: bpy.types.SceneDisplay, painted: bool) -> None:
     shading = display.shading
-    # where a mesh has no texture, this shows its material's colour
-    shading.light, shading.color_type = "STUDIO", "TEXTURE"
+    # where a mesh has no texture, TEXTURE shows its material's colour
+    shading.light, shading.color_type = "STUDIO", "VERTEX" if painted else "TEXTURE"
     shading.studio_light = "paint.sl"  # the bright one of those that come with Blender
     shading.show_cavity, shading.cavity_type = True, "WORLD"
     shading.show_shadows, shading.shadow_intensity = True, 0.35

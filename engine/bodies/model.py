@@ -23,7 +23,8 @@ class _Posable(nn.Module):
     rest: Tensor  # (P, 3)
     shape_blend: Tensor  # (P, 3, B)
     expression_blend: Tensor  # (P, 3, E)
-    pose_blend: Tensor  # (P, 3, 9 (J - 1)), only where the body has pose correctives
+    pose_blend: Tensor  # (P, 3, C), only where the body has pose correctives
+    pose_map: Tensor  # (C, 9 (J - 1)), only where these are fewer than the pose feature's numbers
     weights: Tensor  # (P, J)
     joint_rest: Tensor  # (J, 3)
     joint_blend: Tensor  # (J, 3, B + E)
@@ -44,6 +45,8 @@ class _Posable(nn.Module):
         }
         if data.posedirs is not None:
             arrays["pose_blend"] = data.posedirs[points]
+        if data.posemap is not None:
+            arrays["pose_map"] = data.posemap
         for name, array in arrays.items():
             self.register_buffer(name, torch.as_tensor(array).to(dtype), persistent=False)
 
@@ -56,6 +59,8 @@ class _Posable(nn.Module):
         if self.data.posedirs is not None:
             identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
             feature = (rotations[:, 1:] - identity).flatten(1)
+            if self.data.posemap is not None:
+                feature = feature @ self.pose_map.T
             rest = rest + _blend(self.pose_blend, feature)
         frames = len(pose)
         joints = joints.expand(frames, -1, -1)

@@ -15,9 +15,10 @@ import numpy as np
 from .errors import InputError
 from .npz import read_npz, write_npz
 
-KINDS = ("layfigure", "smpl", "smplh", "smplx")
+KINDS = ("layfigure", "smpl", "smplh", "smplx", "avatar")
 _BLENDS = ("shapedirs", "exprdirs", "posedirs")
 _SPARSE = ("J_regressor", "weights")
+_FLOATS = ("v_template", "keypoint_bary", "vt", "hand_components", "hand_mean", "posemap")
 _PLAIN = (
     *("v_template", "faces", "parents", "joint_names", "expression_names", "keypoint_names"),
     *("keypoint_joint", "keypoint_verts", "keypoint_bary", "kind", "licence", "name"),
@@ -28,9 +29,10 @@ _PLAIN = (
 class BodyData:
     """All arrays of a body. Metres; y up, facing +z, left side +x. V vertices, J joints.
 
-    Blend shapes are offsets in metres per unit of coefficient. Pose correctives (`posedirs`, P =
-    9 (J - 1)) multiply `R - I` of the joints 1.. flattened row by row, or are None. A keypoint is
-    joint `keypoint_joint` or, where that is -1, the barycentric point of `keypoint_verts`.
+    Blend shapes are offsets in metres per unit of coefficient. Pose correctives (`posedirs`, or
+    None) multiply the pose feature, `R - I` of the joints 1.. flattened row by row: itself where
+    `posemap` is None (P = 9 (J - 1), as in the SMPL family), else `posemap` @ feature. A keypoint
+    is joint `keypoint_joint` or, where that is -1, the barycentric point of `keypoint_verts`.
     """
 
     v_template: np.ndarray  # (V, 3)
@@ -54,6 +56,7 @@ class BodyData:
     name: str
     hand_components: np.ndarray | None = None  # (2, C, 45) left, right: one pose component a row
     hand_mean: np.ndarray | None = None  # (2, 45) radians; pose = mean + coefficients @ components
+    posemap: np.ndarray | None = None  # (P, 9 (J - 1)), only beside posedirs
 
     def shaped(self, betas: np.ndarray, expression: np.ndarray | None = None) -> np.ndarray:
         """Rest vertices (V, 3), metres, of shape `betas` (b,) and `expression` (e,).
@@ -84,6 +87,8 @@ def save_body(path: str | os.PathLike, body: BodyData) -> None:
         arrays |= {"vt": body.vt, "ft": body.ft}
     if body.hand_components is not None and body.hand_mean is not None:
         arrays |= {"hand_components": body.hand_components, "hand_mean": body.hand_mean}
+    if body.posemap is not None:
+        arrays["posemap"] = body.posemap.astype(np.float32)
     write_npz(path, **arrays)
 
 
@@ -112,7 +117,7 @@ def load_body(path: str | os.PathLike) -> BodyData:
         fields[name] = tuple(str(text) for text in arrays[name])
     for name in ("kind", "licence", "name"):
         fields[name] = str(arrays[name])
-    for name in ("v_template", "keypoint_bary", "vt", "hand_components", "hand_mean"):
+    for name in _FLOATS:
         fields[name] = arrays[name].astype(np.float32) if name in arrays else None
     for name in ("faces", "parents", "keypoint_joint", "keypoint_verts", "ft"):
         fields[name] = arrays[name].astype(np.int32) if name in arrays else None
@@ -135,8 +140,13 @@ def check_body(body: BodyData, path: str | os.PathLike) -> None:
         "keypoint_verts": (k, 3),
         "keypoint_bary": (k, 3),
     }
+    features = 9 * (j - 1)
+    if body.posemap is not None:
+        shapes["posemap"] = (len(body.posemap), features)
     if body.posedirs is not None:
-        shapes["posedirs"] = (v, 3, 9 * (j - 1))
+        shapes["posedirs"] = (v, 3, features if body.posemap is None else len(body.posemap))
+    elif body.posemap is not None:
+        raise InputError(f"{path}: it has a posemap without the posedirs it is for.", _AGAIN)
     if body.ft is not None:
         shapes["ft"] = shapes["faces"]
     if body.hand_components is not None and body.hand_mean is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ from .errors import InputError
 
 INDEX = "result.json"
 FORMAT = 1
-_PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture")
+KINDS = (
+    "fit",  # bodies and their motion
+    "avatar",  # a clothed mesh that plays its point cache, and the armature it was posed with
+    "avatar_meshes",  # besides, a mesh of its own for every frame
+    "rig",  # a clothed mesh on an armature, with pose correctives
+)
+_PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture", "meshes")
 
 
 @dataclass
@@ -25,6 +32,11 @@ class PersonFiles:
     camera: Path | None = None  # of unrelated pictures, which have one each
     keypoints: Path | None = None  # what it was fitted to, see formats.corrections
     texture: Path | None = None  # PNG in the body's UV map; alpha 0 where nothing was seen
+    meshes: Path | None = None  # folder of one PLY a frame, their order that of their names
+
+    def mesh_files(self) -> list[Path]:
+        """The meshes in the order of the frames: NAME_2 stands before NAME_10."""
+        return sorted(self.meshes.glob("*.ply"), key=_natural) if self.meshes else []
 
 
 @dataclass
@@ -32,7 +44,7 @@ class Result:
     """A result folder, its files named and checked."""
 
     folder: Path
-    kind: str  # "fit"
+    kind: str  # one of KINDS
     fps: float
     frame_start: int  # the clip's frame of the first motion frame
     frame_count: int
@@ -84,14 +96,15 @@ def read_result(folder: str | os.PathLike) -> Result:
         folder = folder.parent
     index = _read_index(folder)
 
-    def there(name: str | None) -> Path | None:
+    def there(name: str | None, whole_folder: bool = False) -> Path | None:
         if name is None:
             return None
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise InputError(f"{folder / INDEX}: it names {name}, outside the folder.", _COPY)
-        if not path.is_file():
-            raise InputError(f"{path}: this file of the result is missing.", _COPY)
+        if not (path.is_dir() if whole_folder else path.is_file()):
+            what = "folder" if whole_folder else "file"
+            raise InputError(f"{path}: this {what} of the result is missing.", _COPY)
         return path
 
     try:
@@ -99,10 +112,15 @@ def read_result(folder: str | os.PathLike) -> Result:
         body = there(files["body"])
         people = []
         for entry in index["people"]:
-            motion, *others = (there(entry.get(kind)) for kind in _PERSON_FILES)
+            motion, *others = (there(entry.get(k), k == "meshes") for k in _PERSON_FILES)
             assert motion is not None
             people.append(PersonFiles(str(entry["name"]), motion, *others))
         assert body is not None and people
+        if index["kind"] not in KINDS:
+            raise InputError(
+                f"{folder / INDEX}: '{index['kind']}' is no kind of result that is known here.",
+                "Update Layfigure.",
+            )
         return Result(
             folder=folder,
             kind=str(index["kind"]),
@@ -138,6 +156,11 @@ def _read_index(folder: Path) -> dict:
             f"{path}: it was written by a newer Layfigure (format {version}).", "Update Layfigure."
         )
     return index
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", path.stem.lower())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 _COPY = "Copy the whole folder again or fit again."

@@ -63,6 +63,62 @@ class RefitParams(Params):
     overlay: bool = Field(False, description="write overlay.mp4, which takes longer than the fit")
 
 
+class RegisterParams(Params):
+    """A body fitted to raw scans of a person."""
+
+    source: Path = Field(description="a scan, or a folder of scans of one person")
+    body: str = Field("layfigure", description="layfigure, a registered name, or a body model file")
+    poses: Path | None = Field(None, description="a folder of known poses; else beside the scans")
+    up: Literal["auto", "x", "y", "z", "-x", "-y", "-z"] = Field(
+        "auto", description="the axis of the scans that points up"
+    )
+    unit: Literal["auto", "m", "cm", "mm", "in"] = Field("auto", description="unit of the scans")
+
+
+class AvatarTrainParams(Params):
+    """A clothed avatar learned from registered scans."""
+
+    source: Path | None = Field(None, description="a folder of registered scans; else the example")
+    method: Literal["scanimate"] = Field("scanimate", description="what the avatar is")
+    preset: Literal["quick", "paper"] = Field("quick", description="minutes on a CPU, or a GPU")
+    steps: int | None = Field(None, ge=1, description="steps of the surface's training")
+    colour: bool = Field(True, description="learn the scans' colours")
+    body: str = Field("layfigure", description="the body of minimal.ply: a name or a model file")
+    config: Path | None = Field(None, description="SCANimate's YAML, for the preset paper")
+
+
+class AvatarPoseParams(Params):
+    """An avatar in motion."""
+
+    source: Path = Field(description="the folder of an avatar")
+    motion: Path = Field(description="AMASS npz, AIST++ pkl, BVH, a fit, or a folder of poses")
+    fps: float | None = Field(None, gt=0, le=1000, description="frames a second of the result")
+    remesh: bool = Field(False, description="a surface of its own for every frame")
+    resolution: int = Field(256, ge=32, le=1024, description="of these surfaces, nodes an axis")
+    ply: bool = Field(False, description="also write NAME.ply for every pose")
+    pose_filter: Literal["auto", "none", "scanimate"] = Field(
+        "auto", description="what holds the clothes in poses that were never learned"
+    )
+
+
+class AvatarRigParams(Params):
+    """An avatar as a rigged character with corrective shapes."""
+
+    source: Path = Field(description="the folder of an avatar")
+    motion: Path | None = Field(None, description="what the rig plays; else it stands")
+    components: int = Field(8, ge=0, le=64, description="corrective shapes")
+
+
+class AvatarImportParams(Params):
+    """Official SCANimate checkpoints as an avatar."""
+
+    source: Path = Field(description="ckpt_latest.pt, or a colour checkpoint")
+    minimal: Path = Field(description="the minimal body of the person, .ply")
+    body: str = Field("layfigure", description="the body of the minimal one: a registered SMPL")
+    skin: Path | None = Field(None, description="ckpt_trained_skin_nets.pt")
+    color: Path | None = Field(None, description="ckpt_color_latest.pt")
+
+
 @dataclass(frozen=True)
 class Job:
     """Its parameters and the function that does it: run(params, out, progress) -> folder."""
@@ -92,10 +148,50 @@ def _refit(params: Params, out: Path, progress: Progress) -> Path:
     return run_refit(params, out, progress)
 
 
+def _register(params: Params, out: Path, progress: Progress) -> Path:
+    from .register import run_register
+
+    assert isinstance(params, RegisterParams)
+    return run_register(params, out, progress)
+
+
+def _avatar_train(params: Params, out: Path, progress: Progress) -> Path:
+    from .avatar_train import run_avatar_train
+
+    assert isinstance(params, AvatarTrainParams)
+    return run_avatar_train(params, out, progress)
+
+
+def _avatar_pose(params: Params, out: Path, progress: Progress) -> Path:
+    from .avatar_pose import run_avatar_pose
+
+    assert isinstance(params, AvatarPoseParams)
+    return run_avatar_pose(params, out, progress)
+
+
+def _avatar_rig(params: Params, out: Path, progress: Progress) -> Path:
+    from .avatar_rig import run_avatar_rig
+
+    assert isinstance(params, AvatarRigParams)
+    return run_avatar_rig(params, out, progress)
+
+
+def _avatar_import(params: Params, out: Path, progress: Progress) -> Path:
+    from .avatar_import import run_avatar_import
+
+    assert isinstance(params, AvatarImportParams)
+    return run_avatar_import(params, out, progress)
+
+
 JOBS: dict[str, Job] = {
     "detect": Job(DetectParams, _detect),
     "fit": Job(FitParams, _fit),
     "refit": Job(RefitParams, _refit),
+    "register": Job(RegisterParams, _register),
+    "avatar_train": Job(AvatarTrainParams, _avatar_train),
+    "avatar_pose": Job(AvatarPoseParams, _avatar_pose),
+    "avatar_rig": Job(AvatarRigParams, _avatar_rig),
+    "avatar_import": Job(AvatarImportParams, _avatar_import),
 }
 
 

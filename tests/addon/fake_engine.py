@@ -2,6 +2,8 @@
 
 What the job does stands in the name of its source: `work` runs 20 steps and writes a folder,
 `input` is refused, `crash` ends the process, `deaf` never answers a cancel, `slow` runs for long.
+The jobs from scans to avatars write what the real ones do, quickly; with the preset `paper` a
+training waits in its middle until it is paused.
 """
 
 import json
@@ -13,7 +15,13 @@ import threading
 import time
 from pathlib import Path
 
-from layfigure.engine.formats import corrections
+import numpy as np
+
+from layfigure.engine.formats import corrections, ply
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from make_avatar import clothed_body, coat_colors, make_avatar  # noqa: E402
 
 PROTOCOL = int(os.environ.get("FAKE_PROTOCOL", "1"))
 LEFT_WRIST, LEFT_HAND = 7, slice(25, 46)
@@ -69,6 +77,61 @@ def refit(order: dict) -> None:
     say("result", id=order["id"], folder=str(out))
 
 
+def register(order: dict, _cancelled: threading.Event) -> None:
+    """One scan's pose and the body without clothes."""
+    out = Path(order["out"])
+    (out / "scans").mkdir(parents=True)
+    (out / "register.json").write_text("{}")
+    say("result", id=order["id"], folder=str(out))
+
+
+def train(order: dict, cancelled: threading.Event) -> None:
+    """Forty steps in which a coat takes its shape; cancelled, it goes on from there next time."""
+    out = Path(order["out"])
+    work = out.with_name(f"{out.name}.training")
+    state, body = work / "training.json", clothed_body()
+    work.mkdir(parents=True, exist_ok=True)
+    first = json.loads(state.read_text())["step"] if state.exists() else 0
+    lumps = 0.04 * np.sin(40 * body.v_template[:, [1, 2, 0]])
+    for step in range(first, 40):
+        state.write_text(json.dumps({"step": step}))
+        if first == 0 and step == 20 and order["params"]["preset"] == "paper":
+            cancelled.wait()
+        if cancelled.is_set():
+            say("error", id=order["id"], kind="cancelled", message="Cancelled.", hint="")
+            return
+        with (work / "loss.csv").open("a") as losses:
+            losses.write("step,sdf,loss\n" if step == 0 else "")
+            losses.write(f"{step},1,{1 / (step + 1):.6g}\n")
+        if step % 8 == 0:
+            shape = (body.v_template + lumps * (1 - step / 40)).astype(np.float32)
+            mesh = ply.PlyMesh(shape, body.faces, coat_colors(body))
+            ply.write_ply(work / "preview.ply", mesh)
+        say("progress", id=order["id"], step=step, total=40, message="Training", eta_s=40.0 - step)
+        time.sleep(0.02)
+    out.mkdir()
+    (out / "avatar.json").write_text("{}")
+    shutil.rmtree(work)
+    say("result", id=order["id"], folder=str(out))
+
+
+def pose_or_rig(order: dict, _cancelled: threading.Event) -> None:
+    """The coat, walking."""
+    kinds = {"avatar_rig": "rig", "avatar_pose": "avatar"}
+    remeshed = order["params"].get("remesh", False)
+    make_avatar(Path(order["out"]), "avatar_meshes" if remeshed else kinds[order["job"]])
+    say("result", id=order["id"], folder=order["out"])
+
+
+JOBS = {
+    "fit": fit,
+    "register": register,
+    "avatar_train": train,
+    "avatar_pose": pose_or_rig,
+    "avatar_rig": pose_or_rig,
+}
+
+
 def serve() -> None:
     """Answer until stdin closes."""
     orders: queue.Queue[dict | None] = queue.Queue()
@@ -93,7 +156,7 @@ def serve() -> None:
         if order["job"] == "refit":
             refit(order)
             continue
-        fit(order, cancels.setdefault(order["id"], threading.Event()))
+        JOBS[order["job"]](order, cancels.setdefault(order["id"], threading.Event()))
 
 
 if sys.argv[1] == "serve":

@@ -16,6 +16,7 @@ from layfigure.engine.formats.errors import InputError
 from layfigure.engine.jobs import FitParams
 from layfigure.panels import CLASSES as PANELS
 from layfigure.panels.base import draw_text, duration, shorten
+from layfigure.panels.result import LAYFIGURE_PT_result
 from scene_helpers import bpy
 
 HERE = Path(__file__).parent
@@ -81,7 +82,7 @@ def test_fit_runs_to_its_folder(engine, tmp_path):
     settings_for(tmp_path, "work")
     assert bpy.ops.layfigure.fit_body() == {"FINISHED"}
     assert session.jobs.jobs[-1].folder == tmp_path / "results" / "work"
-    assert "work" in drawn(PANELS[1])
+    assert "work" in drawn(LAYFIGURE_PT_result)
     bpy.ops.layfigure.fit_body()
     assert session.jobs.jobs[-1].folder == tmp_path / "results" / "work_02"
 

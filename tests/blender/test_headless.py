@@ -10,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT.parent / "shared" / "tools" / "real-blender"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from make_avatar import make_avatar  # noqa: E402
 from make_result import make_result  # noqa: E402
 
 
@@ -49,12 +51,17 @@ def blender(request):
     return run
 
 
-def test_figures(blender, tmp_path):
-    done = blender("tests/blender/check_scene.py", tmp_path)
+def _figures(blender, script: str, folder: Path) -> dict[str, float]:
+    done = blender(script, folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("figure ")]
     figures = {name: float(value) for _, name, value in lines}
     print(figures)
+    return figures
+
+
+def test_figures(blender, tmp_path):
+    figures = _figures(blender, "tests/blender/check_scene.py", tmp_path)
     assert figures["import_mm"] < 0.1
     assert figures["cache_mm"] < 0.1
     assert figures["projection_px"] < 0.1
@@ -67,6 +74,35 @@ def test_figures(blender, tmp_path):
     assert figures["tracks_muted"] == figures["tracks_changed"] == 1
     for preset in ("generic", "unreal", "unity"):
         assert figures[f"fbx_{preset}_mm"] < 1
+
+
+def test_figures_of_avatars(blender, tmp_path):
+    figures = _figures(blender, "tests/blender/check_avatar.py", tmp_path)
+    assert figures["avatar_mm"] < 0.1
+    assert figures["rig_mm"] < 0.1 and figures["rig_updated_mm"] < 0.2
+    assert figures["rig_spoilt_mm"] > 10, "the correctives matter"
+    assert figures["meshes_right"] == 1 and figures["meshes_mm"] < 0.1
+    assert figures["preview_s"] < 0.3 and figures["preview_left"] == 0
+    for preset in ("generic", "unreal", "unity"):
+        assert figures[f"fbx_{preset}_mm"] < 1
+        assert figures[f"fbx_{preset}_texture"] < 0.01
+
+
+@pytest.mark.parametrize("kind", ["avatar", "avatar_meshes", "rig"])
+def test_film_still_fbx_of_avatars(blender, tmp_path, kind):
+    make_avatar(tmp_path / "coat", kind, 3)
+    files = {"output": "film.mp4", "still": "still.png", "fbx": "coat.fbx"}
+    asked = [word for key, name in files.items() for word in (f"--{key}", tmp_path / name)]
+    done = blender("headless/render.py", "--result", tmp_path / "coat", *asked, "--size", "240x320")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Frame 3/3" in done.stdout and (tmp_path / "film.mp4").stat().st_size > 1000
+    picture = cv2.imread(str(tmp_path / "still.png")).astype(int)
+    blue, green, red = picture[..., 0], picture[..., 1], picture[..., 2]
+    assert (red > 2 * green + 30).sum() > 500, "the coat's red"
+    if kind == "avatar_meshes":
+        assert (green > 2 * red + 30).sum() > 500
+    else:
+        assert ((red > 200) & (green > 200) & (blue > 200)).sum() > 500, "and its white"
 
 
 def test_film_still_fbx_blend(blender, tmp_path):

@@ -36,16 +36,16 @@ def screen(request, tmp_path):
     """Plays a story in one of the Blenders with the zip installed; returns what it told."""
     suite = request.param
     extension.install(suite, tmp_path / "user", extension.build_zip(tmp_path / "dist"))
-    python = tmp_path / "python"  # Blender's system differs from this one: `on-host` runs ours
-    python.write_text(f'#!/bin/sh\nexec on-host {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    clip = shutil.copy(ROOT / "examples" / "dance.mp4", tmp_path / "dance.mp4")
 
-    def play(script: str, *arguments: object) -> dict:
-        seen = tmp_path / "seen"
+    def play(script: str, *arguments: object, launcher: str = "") -> dict:
+        seen, python = tmp_path / "seen", tmp_path / "python"
+        # Blender's system differs from this one: `on-host` runs ours
+        start = f'shift; set -- {launcher} "$@"\n' if launcher else ""
+        python.write_text(f'#!/bin/sh\n{start}exec on-host {sys.executable} "$@"\n')
+        python.chmod(0o755)
         done = extension.blender(
             *(suite, tmp_path / "user", "-P", ROOT / "tests" / "blender" / script, "--"),
-            *("--clip", clip, "--engine-python", python, "--out", seen, *arguments),
+            *("--engine-python", python, "--out", seen, *arguments),
             ui=True,
             timeout=500,
         )
@@ -61,17 +61,37 @@ def screen(request, tmp_path):
     return play
 
 
-def test_person_fits_a_clip_and_cancels_another(screen):
-    story = screen("ui_fit_body.py")
+@pytest.fixture
+def clip(tmp_path):
+    """A film of somebody."""
+    return shutil.copy(ROOT / "examples" / "dance.mp4", tmp_path / "dance.mp4")
+
+
+def test_person_fits_a_clip_and_cancels_another(screen, clip):
+    story = screen("ui_fit_body.py", "--clip", clip)
     assert len({step for _, step, _, _ in story["bars"]}) >= 5, "the bar moves"
     assert story["note"] == "Imported" and story["after_undo"] == 0
     assert story["cancel_seconds"] < 2.0
     assert story["failed"].startswith("/") and "not_a_film.mp4" in story["failed"]
 
 
-def test_person_corrects_a_fit(screen, tmp_path):
-    make_dance(tmp_path / "dance", tmp_path / "dance.mp4")
-    story = screen("ui_correct.py", "--result", tmp_path / "dance")
+def test_person_makes_an_avatar_of_scans(screen, tmp_path, monkeypatch):
+    # room for all steps under each other
+    monkeypatch.setenv("REAL_BLENDER_SCREEN", "1600x1200")
+    (tmp_path / "coat").mkdir()
+    (tmp_path / "walk.npz").write_bytes(b"")
+    what = ("--scans", tmp_path / "coat", "--motion", tmp_path / "walk.npz")
+    launcher = ROOT / "tests" / "addon" / "fake_engine.py"
+    story = screen("ui_avatar.py", *what, launcher=str(launcher))
+    assert story["loss"][0] > 10 and story["left_by_preview"] == []
+    assert story["steps"] == list(range(40)), "the paused training went on where it was"
+    assert story["posed"] == story["rigged"] == "Imported"
+    assert [status for _, status in story["jobs"]] == ["done", "cancelled", "done", "done", "done"]
+
+
+def test_person_corrects_a_fit(screen, clip, tmp_path):
+    make_dance(tmp_path / "dance", clip)
+    story = screen("ui_correct.py", "--clip", clip, "--result", tmp_path / "dance")
     assert story["dragged"][1] == pytest.approx(0.1, abs=1e-3)
     assert story["disabled"] and story["moving_enables"]
     assert story["mouse_enables"] and story["mouse_dragged"][1] > 0.02

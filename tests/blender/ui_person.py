@@ -56,22 +56,40 @@ def open_tab(name, kind="VIEW_3D"):
     yield 1.0
 
 
-def mouse(x, y, click=False):
-    """Move the mouse; a click is started, not waited for: Blender must see press and release."""
+def mouse(x, y, click=False, keys=()):
+    """Move the mouse; a click is started, not waited for: Blender must see press and release.
+
+    `keys` are held down while it clicks.
+    """
     command = ["xdotool", "mousemove", str(int(x)), str(int(y))]
     if click:
-        subprocess.Popen([*command, "sleep", "0.1", "click", "1"])
-    else:
-        subprocess.run(command, check=True)
+        down = [word for key in keys for word in ("keydown", key)]
+        up = [word for key in keys for word in ("sleep", "0.1", "keyup", key)]
+        # press and release apart: else a panel's header may think that it is being dragged
+        press = ("sleep", "0.1", "mousedown", "1", "sleep", "0.1", "mouseup", "1")
+        return subprocess.Popen([*command, *down, *press, *up])
+    return subprocess.run(command, check=True)
 
 
-def find_button(operator, step=8, kind="VIEW_3D"):
-    """Screen position of the button of `operator`, found by asking what is under the mouse."""
+def click(x, y, keys=()):
+    """Click there and let Blender work until it has been done, however slow the machine is."""
+    process = mouse(x, y, click=True, keys=keys)
+    yield from until(lambda: process.poll() is not None, 20)
+    yield 0.5
+
+
+def find_button(operator, step=8, kind="VIEW_3D", between=(0, 9999)):
+    """Screen position of the button of `operator`, found by asking what is under the mouse.
+
+    `between` two heights on the screen, to look less long.
+    """
     area, sidebar, _ = view(kind)
     manager, win = bpy.context.window_manager, window()
     x = sidebar.x + sidebar.width * 0.4
     for down in range(step, sidebar.height, step):
         y = win.height - (sidebar.y + sidebar.height) + down
+        if not between[0] < y < between[1]:
+            continue
         mouse(x, y)
         yield 0.06
         manager.clipboard = ""

@@ -133,6 +133,30 @@ def test_body_file_round_trip(tmp_path):
             assert ours == theirs
 
 
+def test_a_posemap_stands_for_full_pose_correctives(tmp_path):
+    data, random = load_shipped(), np.random.default_rng(0)
+    few = random.normal(size=(len(data.v_template), 3, 5)) * 1e-3
+    posemap = random.normal(size=(5, 9 * 54))
+    mapped = dataclasses.replace(data, posedirs=few, posemap=posemap)
+    dense = dataclasses.replace(data, posedirs=few @ posemap)
+    given = _arguments(2)
+    ours, theirs = (Body(body, torch.float64)(*given)[0] for body in (mapped, dense))
+    plain, _ = Body(data, torch.float64)(*given)
+    assert (ours - theirs).abs().max() < 1e-12 and (ours - plain).abs().max() > 1e-3
+    points, _ = Body(mapped, torch.float64).keypoint_body()(*given)
+    same, _ = Body(dense, torch.float64).keypoint_body()(*given)
+    assert (points - same).abs().max() < 1e-12
+    save_body(tmp_path / "body.npz", mapped)
+    again = load_body(tmp_path / "body.npz")
+    assert again.posemap is not None and again.posedirs is not None
+    np.testing.assert_allclose(again.posemap, posemap, atol=1e-6)
+    np.testing.assert_allclose(again.posedirs, few, atol=1e-6)
+    for change in ({"posedirs": None}, {"posemap": posemap[:4]}, {"posemap": posemap[:, :9]}):
+        save_body(tmp_path / "bad.npz", dataclasses.replace(mapped, **change))
+        with pytest.raises(InputError, match="bad.npz"):
+            load_body(tmp_path / "bad.npz")
+
+
 def test_bad_body_files(tmp_path):
     path = tmp_path / "bad.npz"
     with pytest.raises(InputError, match="no such file"):

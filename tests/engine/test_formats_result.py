@@ -126,6 +126,21 @@ def test_result_round_trip(folder: Path) -> None:
     assert read_result(moved).people[0].motion.is_file()
 
 
+def test_meshes_of_every_frame_come_in_the_order_of_the_frames(folder: Path) -> None:
+    result = read_result(folder)
+    assert result.people[0].mesh_files() == []
+    meshes = folder / "person_00" / "meshes"
+    meshes.mkdir()
+    for name in ("walk_10.ply", "walk_9.ply", "walk_1.ply", "readme.txt"):
+        (meshes / name).write_bytes(b"")
+    result.kind, result.people[0].meshes = "avatar_meshes", meshes
+    write_index(folder, result)
+    again = read_result(folder)
+    assert again == result
+    names = [path.name for path in again.people[0].mesh_files()]
+    assert names == ["walk_1.ply", "walk_9.ply", "walk_10.ply"]
+
+
 @pytest.mark.parametrize("name", ["body.npz", "camera.npz", "person_00/motion.npz", "result.json"])
 def test_result_with_a_file_missing(folder: Path, name: str) -> None:
     (folder / name).unlink()
@@ -153,6 +168,10 @@ def test_bad_results(folder: Path) -> None:
         ({"files": {}}, "missing or wrong"),
         ({"fps": "fast"}, "missing or wrong"),
         ({"kind": ...}, "missing or wrong"),
+        ({"kind": "sculpture"}, "'sculpture' is no kind of result"),
+        ({"people": [{**person, "meshes": "person_00/meshes"}]}, "this folder of the result"),
+        ({"people": [{**person, "meshes": "person_00/motion.npz"}]}, "this folder of the result"),
+        ({"people": [{**person, "meshes": "../.."}]}, "outside the folder"),
     )
     for change, word in wrong:
         changed = {k: v for k, v in (index | change).items() if v is not ...}

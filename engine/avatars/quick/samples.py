@@ -1,0 +1,189 @@
+"""Scans brought to canonical space: oriented, coloured points that the surface is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ...formats.errors import InputError
+from ...progress import Progress
+from ..rest_skinning import Unposer
+from ..scanimate.body import CanonicalBody
+from ..scanimate.pose_map import pose_feature
+from ..scans import Scans
+from .influence import Influence
+
+_MOST_STRETCHED, _LEAST_STRETCHED = 2.0, 0.3  # canonical to posed length of an edge
+_MISS = 2e-3  # m
+_PER_SCAN = 30_000  # points
+_LEAST_KEPT = 0.3  # of a scan's faces; below, its pose is not the scan's
+_HOLE = 0.03  # m from all scans: the body's own hands, feet and head stand in
+_FREE = 60_000  # points off the surface
+_FREE_SPREAD = 0.06  # m
+_VOTERS, _AGREED = 24, 0.9
+_HANDS = ("wrist", "index", "middle", "pinky", "ring", "thumb", "hand")
+_ENDS = ("ankle", "foot", "head", "jaw", "eye", "eye_smplhf")
+
+
+@dataclass
+class ScanSamples:
+    """Points on one scan, float32. N points."""
+
+    name: str
+    code: Tensor  # (J - 1, 4) what its pose says, see pose_feature
+    points: Tensor  # (N, 3) canonical, metres
+    normals: Tensor  # (N, 3) unit, outward
+    influence: Tensor  # (N, J - 1) how much each joint's turn matters here
+    colors: Tensor | None  # (N, 3) 0..1
+
+
+@dataclass
+class Samples:
+    """All that the surface is trained on."""
+
+    scans: list[ScanSamples]
+    body: ScanSamples  # the body's vertices where scans see nothing or too little: hands, soles
+    free: Tensor  # (F, 3) points off the surface
+    free_influence: Tensor  # (F, J - 1)
+    side: Tensor  # (F,) 1 outside of all scans, -1 inside, 0 not agreed
+    clearance: Tensor  # (F,) metres to the nearest scan
+
+    @property
+    def box(self) -> tuple[np.ndarray, np.ndarray]:
+        """Corners (3,) of the box around everything, with some room."""
+        every = torch.cat([s.points for s in (*self.scans, self.body)])
+        return every.amin(0).numpy() - 0.06, every.amax(0).numpy() + 0.06
+
+
+def canonicalise(
+    scans: Scans, unposer: Unposer, influence: Influence, progress: Progress, seed: int
+) -> Samples:
+    """Bring all `scans` to canonical space. Begins a part of `progress`.
+
+    Faces that are torn, squeezed or bridge limbs there are dropped (as SCANimate does, section
+    3.2). Raises InputError for a scan that is not where its pose says.
+    """
+    progress.begin(len(scans.names), "Bringing the scans to rest")
+    random = np.random.default_rng(seed)
+    own = _own_parts(unposer.body)
+    hands = own & _named(unposer.body, _HANDS)
+    found = []
+    for row in range(len(scans.names)):
+        found.append(_one(scans, row, unposer, influence, hands, random))
+        progress.tick()
+    points = np.concatenate([s.points.numpy() for s in found])
+    away, _ = cKDTree(points).query(unposer.body.vertices.numpy())
+    body = _of_body(unposer.body, hands | (own & (away > _HOLE)), influence)
+    return _with_free_space(found, body, influence, random)
+
+
+def _one(
+    scans: Scans,
+    row: int,
+    unposer: Unposer,
+    influence: Influence,
+    hands: np.ndarray,
+    random: np.random.Generator,
+) -> ScanSamples:
+    scan, pose = scans.meshes[row], scans.poses[row]
+    posed = scans.centred(row).astype(np.float64)
+    rest, miss = unposer(posed, pose)
+    valid = _valid_faces(posed, rest, miss < _MISS, scan.faces)
+    # the body's own hands are better than any scan of hands
+    valid &= ~hands[unposer.canonical.query(rest[scan.faces[:, 0]])[1]]
+    faces = scan.faces[valid]
+    if len(faces) < _LEAST_KEPT * len(scan.faces):
+        raise InputError(
+            f"{scans.names[row]}: most of this scan is not where its pose puts the body.",
+            "Check its pose and place, or register the scans; leave it out otherwise.",
+        )
+    shares, corners = _spread(posed, faces, _PER_SCAN, random)
+    points = np.einsum("nk,nki->ni", shares, rest[corners])
+    normals = np.einsum("nk,nki->ni", shares, _vertex_normals(rest, faces)[corners])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    colors = None
+    if scan.colors is not None:
+        colors = _tensor(np.einsum("nk,nki->ni", shares, scan.colors[corners] / 255.0))
+    code = pose_feature(torch.as_tensor(pose, dtype=torch.float32))
+    known = influence(points)
+    return ScanSamples(scans.names[row], code, _tensor(points), _tensor(normals), known, colors)
+
+
+def _valid_faces(
+    posed: np.ndarray, rest: np.ndarray, found: np.ndarray, faces: np.ndarray
+) -> np.ndarray:
+    """(F,) bool: found in canonical space, and no edge much longer or shorter there."""
+    valid = found[faces].all(1)
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        there = np.linalg.norm(rest[faces[:, a]] - rest[faces[:, b]], axis=1)
+        here = np.linalg.norm(posed[faces[:, a]] - posed[faces[:, b]], axis=1)
+        ratio = there / np.maximum(here, 1e-6)
+        valid &= (ratio < _MOST_STRETCHED) & (ratio > _LEAST_STRETCHED)
+    return valid
+
+
+def _spread(
+    vertices: np.ndarray, faces: np.ndarray, count: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Barycentric shares (N, 3) and corners (N, 3) of points uniform over the faces' area."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    chosen = random.choice(len(faces), count, p=area / area.sum())
+    u, v = np.sqrt(random.random(count)), random.random(count)
+    return np.stack([1 - u, u * (1 - v), u * v], 1), faces[chosen]
+
+
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    total = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(total, faces[:, corner], normal)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def _named(body: CanonicalBody, parts: tuple[str, ...]) -> np.ndarray:
+    """(V,) bool: vertices that mostly follow a joint of one of these parts."""
+    names = [name.removeprefix("left_").removeprefix("right_") for name in body.data.joint_names]
+    joints = [joint for joint, name in enumerate(names) if name.startswith(parts)]
+    return np.isin(body.data.weights.argmax(1), joints)
+
+
+def _own_parts(body: CanonicalBody) -> np.ndarray:
+    """(V,) bool: hands, feet and head, which stand in for holes in the scans."""
+    return _named(body, (*_HANDS, *_ENDS))
+
+
+def _of_body(body: CanonicalBody, chosen: np.ndarray, influence: Influence) -> ScanSamples:
+    rows = np.flatnonzero(chosen)
+    points = body.vertices[rows]
+    code = torch.zeros(len(body.joints) - 1, 4)
+    return ScanSamples("body", code, points, body.normals[rows], influence(points.numpy()), None)
+
+
+def _with_free_space(
+    scans: list[ScanSamples], body: ScanSamples, influence: Influence, random: np.random.Generator
+) -> Samples:
+    """Points off the surface, and on which side of the scans they lie where these agree."""
+    samples = Samples(scans, body, *(torch.empty(0),) * 4)
+    points = torch.cat([s.points for s in (*scans, body)]).numpy()
+    normals = torch.cat([s.normals for s in (*scans, body)]).numpy()
+    low, high = samples.box
+    near = points[random.choice(len(points), _FREE // 2)]
+    near = near + random.normal(0, _FREE_SPREAD, near.shape)
+    free = np.concatenate([random.uniform(low, high, (_FREE // 2, 3)), near])
+    free = free[((free > low) & (free < high)).all(1)]
+    distance, nearest = cKDTree(points).query(free, k=_VOTERS)
+    vote = np.sign(((free[:, None] - points[nearest]) * normals[nearest]).sum(2)).mean(1)
+    samples.free, samples.free_influence = _tensor(free), influence(free)
+    samples.side = _tensor(np.where(np.abs(vote) > _AGREED, np.sign(vote), 0.0))
+    samples.clearance = _tensor(distance[:, 0])
+    return samples
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
