@@ -92,8 +92,8 @@ def ended(name, times=1):
 
 
 def press(operator):
-    """Press the button of `operator`."""
-    place = yield from find_button(operator, step=12)
+    """Press the button of `operator`, looked for below the header of the first panel."""
+    place = yield from find_button(operator, step=12, between=(115, 9999))
     yield from click(*place)
     rest_mouse()
 

@@ -18,6 +18,7 @@ from layfigure.engine.formats.openpose import write_openpose_folder  # noqa: E40
 from layfigure.engine.jobs import run_job  # noqa: E402
 from layfigure.engine.progress import Progress  # noqa: E402
 from synthetic import FRONT, LEFT, Person, Walk, make_scene  # noqa: E402
+from tiny_avatar import train, write_scans  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,3 +47,15 @@ def fitted(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("fitted") / "result"
     params = {"source": str(walk.folder), "pc2": True}
     return run_job("fit", params, out, Progress(lambda *_: None))
+
+
+@pytest.fixture(scope="session")
+def coat_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of registered scans of a coat whose truth is known. Not to be changed."""
+    return write_scans(tmp_path_factory.mktemp("coat") / "scans")
+
+
+@pytest.fixture(scope="session")
+def coat_avatar(coat_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The avatar folder that is learned from `coat_scans`. Not to be changed."""
+    return train(coat_scans, tmp_path_factory.mktemp("trained") / "avatar")

@@ -26,7 +26,7 @@ class ColorCloud:
     @classmethod
     def of_scans(cls, scans: list[ScanSamples], seed: int) -> ColorCloud | None:
         """All scans that have colours; None where none has."""
-        coloured = [(s.points, s.colors) for s in scans if s.colors is not None]
+        coloured = [scan.paint for scan in scans if scan.paint is not None]
         if not coloured:
             return None
         points, colors = (torch.cat(parts) for parts in zip(*coloured, strict=True))

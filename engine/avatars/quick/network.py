@@ -30,31 +30,36 @@ class NetworkConfig:
 
 
 class QuickNetwork(nn.Module):
-    """`body_distance` (1, 1, Z, Y, X) samples the box of corners `low` and `high` (3,), metres."""
+    """`body_distance` (1, 1, Z, Y, X) samples the box of corners `low` and `high` (3,), metres.
+
+    `middle` (J, 4) is the pose code at which all amounts are zero.
+    """
 
     low: Tensor
     high: Tensor
     body_distance: Tensor
+    middle: Tensor
 
     def __init__(
         self,
         config: NetworkConfig,
-        joints: int,
         low: np.ndarray,
         high: np.ndarray,
         body_distance: Tensor,
+        middle: Tensor,
     ) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
         self.register_buffer("body_distance", body_distance.float())
+        self.register_buffer("middle", middle.float())
         self.grids = nn.ParameterList()
         for voxel, count in zip(config.voxels, config.features, strict=True):
             size = grid_size(low, high, voxel)[::-1]
             self.grids.append(nn.Parameter(1e-3 * torch.randn(1, count, *size)))
         inputs = sum(config.features) + 4
-        self.amounts = nn.Linear(4 * (joints - 1), config.shapes, bias=False)
+        self.amounts = nn.Linear(middle.numel(), config.shapes, bias=False)
         nn.init.normal_(self.amounts.weight, std=0.1)
         self.layers = nn.Sequential(
             nn.Linear(inputs, config.width),
@@ -77,12 +82,16 @@ class QuickNetwork(nn.Module):
         return torch.cat([out[:, :1] + body - _SKIN, out[:, 1:]], 1)
 
     def amounts_of(self, influence: Tensor, code: Tensor) -> Tensor:
-        """(N, K) of places with `influence` (N, J - 1); `code` (J - 1, 4) or (N, J - 1, 4)."""
-        return self.amounts((influence[..., None] * code).flatten(1))
+        """(N, K) of places with `influence` (N, J); `code` (J, 4) or (N, J, 4)."""
+        return self.amounts((influence[..., None] * (code - self.middle)).flatten(1))
 
     def forward(self, points: Tensor, influence: Tensor, code: Tensor) -> Tensor:
         """Signed distance (N,), metres, positive outside."""
         return combine(self.shapes(points), self.amounts_of(influence, code))
+
+    def sensitivity(self, points: Tensor) -> Tensor:
+        """How much the pose moves the surface at points (N, 3): metres squared a unit of code."""
+        return (self.shapes(points)[:, 1:] @ self.amounts.weight).square().sum(1).mean()
 
     def roughness(self) -> Tensor:
         """Mean squared difference of neighbours in the grids, summed over the three axes."""

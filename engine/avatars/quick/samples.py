@@ -13,9 +13,8 @@ from ...formats.errors import InputError
 from ...progress import Progress
 from ..rest_skinning import Unposer
 from ..scanimate.body import CanonicalBody
-from ..scanimate.pose_map import pose_feature
 from ..scans import Scans
-from .influence import Influence
+from .influence import Influence, pose_code
 
 _MOST_STRETCHED, _LEAST_STRETCHED = 2.0, 0.3  # canonical to posed length of an edge
 _MISS = 2e-3  # m
@@ -34,11 +33,11 @@ class ScanSamples:
     """Points on one scan, float32. N points."""
 
     name: str
-    code: Tensor  # (J - 1, 4) what its pose says, see pose_feature
+    code: Tensor  # (J, 4) what its pose says, see pose_code
     points: Tensor  # (N, 3) canonical, metres
     normals: Tensor  # (N, 3) unit, outward
-    influence: Tensor  # (N, J - 1) how much each joint's turn matters here
-    colors: Tensor | None  # (N, 3) 0..1
+    influence: Tensor  # (N, J) how much each joint matters here
+    paint: tuple[Tensor, Tensor] | None = None  # points (M, 3), hands too, and colours 0..1
 
 
 @dataclass
@@ -48,9 +47,14 @@ class Samples:
     scans: list[ScanSamples]
     body: ScanSamples  # the body's vertices where scans see nothing or too little: hands, soles
     free: Tensor  # (F, 3) points off the surface
-    free_influence: Tensor  # (F, J - 1)
+    free_influence: Tensor  # (F, J)
     side: Tensor  # (F,) 1 outside of all scans, -1 inside, 0 not agreed
     clearance: Tensor  # (F,) metres to the nearest scan
+
+    @property
+    def middle(self) -> Tensor:
+        """The mean pose code (J, 4)."""
+        return torch.stack([scan.code for scan in self.scans]).mean(0)
 
     @property
     def box(self) -> tuple[np.ndarray, np.ndarray]:
@@ -93,24 +97,27 @@ def _one(
     posed = scans.centred(row).astype(np.float64)
     rest, miss = unposer(posed, pose)
     valid = _valid_faces(posed, rest, miss < _MISS, scan.faces)
-    # the body's own hands are better than any scan of hands
-    valid &= ~hands[unposer.canonical.query(rest[scan.faces[:, 0]])[1]]
-    faces = scan.faces[valid]
-    if len(faces) < _LEAST_KEPT * len(scan.faces):
+    if valid.mean() < _LEAST_KEPT:
         raise InputError(
             f"{scans.names[row]}: most of this scan is not where its pose puts the body.",
             "Check its pose and place, or register the scans; leave it out otherwise.",
         )
+    faces = scan.faces[valid]
     shares, corners = _spread(posed, faces, _PER_SCAN, random)
     points = np.einsum("nk,nki->ni", shares, rest[corners])
     normals = np.einsum("nk,nki->ni", shares, _vertex_normals(rest, faces)[corners])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    colors = None
+    code = pose_code(torch.as_tensor(pose, dtype=torch.float32))
+    # the body's own hands are better than any scan of hands, but not their colour
+    shape = ~hands[unposer.canonical.query(points)[1]]
+    known = influence(points[shape])
+    found = ScanSamples(
+        scans.names[row], code, _tensor(points[shape]), _tensor(normals[shape]), known
+    )
     if scan.colors is not None:
-        colors = _tensor(np.einsum("nk,nki->ni", shares, scan.colors[corners] / 255.0))
-    code = pose_feature(torch.as_tensor(pose, dtype=torch.float32))
-    known = influence(points)
-    return ScanSamples(scans.names[row], code, _tensor(points), _tensor(normals), known, colors)
+        colors = np.einsum("nk,nki->ni", shares, scan.colors[corners] / 255.0)
+        found.paint = _tensor(points), _tensor(colors)
+    return found
 
 
 def _valid_faces(
@@ -161,8 +168,8 @@ def _own_parts(body: CanonicalBody) -> np.ndarray:
 def _of_body(body: CanonicalBody, chosen: np.ndarray, influence: Influence) -> ScanSamples:
     rows = np.flatnonzero(chosen)
     points = body.vertices[rows]
-    code = torch.zeros(len(body.joints) - 1, 4)
-    return ScanSamples("body", code, points, body.normals[rows], influence(points.numpy()), None)
+    code = torch.zeros(len(body.joints), 4)
+    return ScanSamples("body", code, points, body.normals[rows], influence(points.numpy()))
 
 
 def _with_free_space(

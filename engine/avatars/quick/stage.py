@@ -26,6 +26,7 @@ _SLOPES = ((0.4, 0.012), (0.75, 0.006), (1.0, 0.004))
 _NEAR_SLOPE, _FREE_SLOPE = 0.01, 0.02
 _TETRAHEDRON = ((1.0, -1, -1), (-1.0, -1, 1), (-1.0, 1, -1), (1.0, 1, 1))
 _HELD_BACK_STRIDE = 10
+_CALM_STRIDE = 4
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Strengths:
     off_surface: float = 0.1  # exp(-100 |f|) off the surface
     side: float = 5.0  # metres that f lacks to the distance where the side is known
     smooth: float = 0.01  # of the grids
+    calm: float = 1.0  # how much a pose may do; without, folds are learned by heart
 
 
 class QuickStage(StepModule):
@@ -93,6 +95,7 @@ class QuickStage(StepModule):
             "off_surface": torch.exp(-100 * free_value.abs()).mean(),
             "side": self._wrong_side(free, free_value),
             "smooth": self.network.roughness(),
+            "calm": self.network.sensitivity(points[::_CALM_STRIDE]),
         }
         total = torch.stack([getattr(self.strengths, k) * v for k, v in parts.items()]).sum()
         return {"loss": total, **parts}

@@ -16,13 +16,13 @@ from ...formats.errors import InputError
 from ..offsets import Offsets
 from ..rest_skinning import skin
 from ..scanimate.body import CanonicalBody
-from ..scanimate.pose_map import pose_feature
 from ..surface import Surface
 from ..weight_field import WeightField
 from .colors import ColorCloud
-from .influence import Influence, influence_of
+from .influence import Influence, influence_of, pose_code
 from .network import NetworkConfig, QuickNetwork, grid_size
 from .profile import RayOffsets
+from .samples import Samples
 
 SPREAD = 20.0  # degrees of each leg outward: trousers come apart, a skirt still hangs
 _BODY_VOXEL = 0.02  # m
@@ -52,8 +52,8 @@ class QuickSurface(Surface):
         return Influence(self.body.data, self.field)
 
     def pose_code(self, pose: Tensor) -> Tensor:
-        """Quaternions (J - 1, 4) of the joints after the root."""
-        return pose_feature(pose)
+        """(J, 4): the root's tilt and the other joints' quaternions."""
+        return pose_code(pose)
 
     def weights(self, points: Tensor) -> Tensor:
         """Of the diffused field."""
@@ -100,13 +100,8 @@ class QuickSurface(Surface):
         body = CanonicalBody(data, spread)
         state = {k.removeprefix(_NET): v for k, v in tensors.items() if k.startswith(_NET)}
         try:
-            network = QuickNetwork(
-                config,
-                len(data.parents),
-                state["low"].numpy(),
-                state["high"].numpy(),
-                state["body_distance"],
-            )
+            low, high = state["low"].numpy(), state["high"].numpy()
+            network = QuickNetwork(config, low, high, state["body_distance"], state["middle"])
             network.load_state_dict(state)
         except (KeyError, RuntimeError) as error:
             raise InputError(
@@ -127,10 +122,10 @@ def weight_field(body: CanonicalBody) -> WeightField:
 
 
 def new_network(
-    config: NetworkConfig, body: CanonicalBody, box: tuple[np.ndarray, np.ndarray], seed: int
+    config: NetworkConfig, body: CanonicalBody, samples: Samples, seed: int
 ) -> QuickNetwork:
-    """An untrained network in the box of corners (3,), metres."""
-    low, high = box
+    """An untrained network around all that the scans show, in the middle of their poses."""
+    low, high = samples.box
     nodes = grid_size(low, high, _BODY_VOXEL)
     axes = [np.linspace(low[k], high[k], nodes[k]) for k in range(3)]
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
@@ -138,7 +133,7 @@ def new_network(
     grid = torch.from_numpy(distance.transpose(2, 1, 0).astype(np.float32))[None, None]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return QuickNetwork(config, len(body.joints), low, high, grid)
+        return QuickNetwork(config, low, high, grid, samples.middle)
 
 
 def body_distance(body: CanonicalBody, points: np.ndarray) -> np.ndarray:

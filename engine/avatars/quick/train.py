@@ -24,8 +24,8 @@ from .stage import QuickStage
 from .surface import SPREAD, QuickSurface, new_network, weight_field
 
 PARTS = (0.25, 0.75)  # parts of a job's progress and their shares of the work
-STEPS = 1200
-_HOLD_BACK = 8  # one scan of so many is held back
+STEPS = 800
+_HOLD_BACK = 10  # one scan of so many is held back
 _VALIDATIONS = 12
 _PREVIEW = 64  # nodes an axis
 _SAVE_SECONDS = 20.0
@@ -64,7 +64,7 @@ def train_quick(
     unposer = Unposer(body, weight_field(body))
     influence = Influence(body.data, unposer.field)
     samples = canonicalise(scans, unposer, influence, progress, options.seed)
-    network = new_network(options.network, body, samples.box, options.seed)
+    network = new_network(options.network, body, samples, options.seed)
     colors = ColorCloud.of_scans(samples.scans, options.seed) if options.colour else None
     surface = QuickSurface(body, network, colors)
     surface.field = unposer.field  # it is there already
@@ -95,14 +95,9 @@ def train_quick(
     return QuickResult(surface.eval().requires_grad_(False), trained, samples, notes)
 
 
-def mean_code(samples: Samples) -> torch.Tensor:
-    """The mean pose code (J - 1, 4) of the scans: where the canonical mesh is extracted."""
-    return torch.stack([scan.code for scan in samples.scans]).mean(0)
-
-
 def _previewer(surface: QuickSurface, samples: Samples, path: Path) -> Callable[[], None]:
     def write() -> None:
-        code, net = mean_code(samples), surface.network
+        code, net = samples.middle, surface.network
         device = net.low.device
 
         def distance(points: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,366 @@
+"""Clothed avatars from raw scans, scored against the noise-free truth of simulated ones.
+
+    python benchmarks/avatar.py --data DIR [--outfits NAME ...] [--parts register train]
+                                [--steps N] [--scans N] [--json FILE] [--keep DIR]
+
+DIR holds scans/OUTFIT/{train,test,truth}, scans/register, body/body.npz (the truth's body), motions
+and tools/score.py, which measures the meshes. Three tables:
+
+register: the shipped body in N training scans of each outfit, first without their poses, then with
+them, never with the person's body; and in scans of other units and axes. Mean error of the 22 body
+joints, of all scans and of the worst; mean distance from the scan to the body, clothes included,
+and to the true body: millimetres. CPU seconds a scan, all told.
+
+train: an avatar of each outfit by the preset quick, in every pose that it never saw. Chamfer
+distance and its two halves in millimetres, consistency of normals. Beside it the baseline: the
+training scan of the nearest pose, each vertex bound plainly to the nearest skin. Then what training
+and posing cost: CPU time of all threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import io
+import json
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from layfigure.engine.avatars.avatar import load_avatar
+from layfigure.engine.avatars.posing import Poser
+from layfigure.engine.avatars.rest_skinning import rest_transforms
+from layfigure.engine.avatars.scanimate.body import CanonicalBody
+from layfigure.engine.avatars.scanimate.skinning import blend, move
+from layfigure.engine.avatars.scans import Scans, load_scans
+from layfigure.engine.bodies.pose_files import read_pose, with_minimal
+from layfigure.engine.bodies.registry import load_body_file, load_shipped
+from layfigure.engine.formats.ply import PlyMesh, read_ply, write_ply
+from layfigure.engine.jobs import run_job
+from layfigure.engine.motion.read import read_motion, read_pose_folder
+from layfigure.engine.progress import Progress
+
+BODY_JOINTS = 22
+SAMPLES = 100_000  # points on a mesh that is scored
+FRAMES, FPS = 30, 30.0  # of the motion by which posing is timed
+LIMITS = {  # at most so many millimetres of chamfer distance, at least such normals
+    "pub_casual": {"chamfer": 4.5, "normals": 0.90},
+    "pub_dress": {"chamfer": 9.5, "normals": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where things are."""
+
+    data: Path
+    work: Path
+    tool: ModuleType  # DIR/tools/score.py
+
+    @property
+    def body(self) -> Path:
+        return self.data / "body" / "body.npz"
+
+    def outfit(self, name: str) -> Path:
+        return self.data / "scans" / name
+
+
+def load_tool(path: Path) -> ModuleType:
+    """The scorer that comes with the data."""
+    spec = importlib.util.spec_from_file_location("score", path)
+    assert spec is not None and spec.loader is not None, path
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def say(text: str) -> None:
+    print(f"... {text}", file=sys.stderr, flush=True)
+
+
+def do(job: str, out: Path, **params: object) -> Path:
+    """Run a job of the product, with its bar where somebody may look at it."""
+
+    def report(step: int, total: int, message: str, eta: float | None) -> None:
+        left = "" if eta is None else f", {eta:.0f} s left"
+        print(f"\r\x1b[K{step / total:4.0%} {message}{left}", end="", file=sys.stderr, flush=True)
+
+    shown = sys.stderr.isatty()
+    try:
+        return run_job(job, params, out, Progress(report if shown else lambda *_: None))
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr)
+
+
+# ---------------------------------------------------------------------------------- registration
+
+
+@dataclass(frozen=True)
+class TrueScan:
+    """A raw scan and what is true of it."""
+
+    scan: Path
+    truth: Path
+
+
+def register_all(bench: Bench, outfits: list[str], count: int) -> list[dict]:
+    rows = []
+    for outfit in outfits:
+        files = evenly(sorted((bench.outfit(outfit) / "train" / outfit).glob("*.ply")), count)
+        truths = bench.outfit(outfit) / "truth"
+        scans = [TrueScan(file, truths / f"{file.stem}_truth.npz") for file in files]
+        for given in (False, True):
+            rows.append(register(bench, outfit, scans, given))
+    for file in sorted((bench.data / "scans" / "register").glob("*.ply")):
+        scan = TrueScan(file, file.with_name(f"{file.stem}_truth.npz"))
+        rows.append(register(bench, file.stem, [scan], given=False))
+    return rows
+
+
+def evenly(files: list[Path], count: int) -> list[Path]:
+    chosen = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
+    return [files[k] for k in chosen]
+
+
+def register(bench: Bench, name: str, scans: list[TrueScan], given: bool) -> dict:
+    """Register copies of `scans`, alone in a folder but for their poses where these are given."""
+    say(f"registering {len(scans)} of {name}, poses {'given' if given else 'to be found'}")
+    place = bench.work / ("register_given" if given else "register") / name
+    shutil.rmtree(place, ignore_errors=True)
+    source = place / "raw" / name
+    source.mkdir(parents=True)
+    for scan in scans:
+        for file in (scan.scan, scan.scan.with_suffix(".npz")) if given else (scan.scan,):
+            shutil.copy(file, source)
+    start = time.process_time()
+    out = do("register", place / "registered", source=source)
+    seconds = (time.process_time() - start) / len(scans)
+    figures = [score_registration(bench, out, scan) for scan in scans]
+    mean = {k: float(np.mean([f[k] for f in figures])) for k in figures[0]}
+    return {
+        **{"scans": name, "count": len(scans), "poses": "given" if given else "found"},
+        **{"joints": mean["joints"], "worst": max(f["joints"] for f in figures)},
+        **{"to_body": mean["to_body"], "to_true_body": mean["to_true_body"], "cpu_s_scan": seconds},
+        "each": {s.scan.stem: f for s, f in zip(scans, figures, strict=True)},
+    }
+
+
+def score_registration(bench: Bench, out: Path, scan: TrueScan) -> dict[str, float]:
+    """Millimetres, all measured in the world of the truth."""
+    truth = np.load(scan.truth)
+    file = next(out.glob(f"*/{scan.scan.stem}.npz"))
+    fit = np.load(file)
+    to_scan = truth["metres_to_scan"] if "metres_to_scan" in truth else np.eye(4)
+    to_truth = np.linalg.inv(fit["scan_to_world"] @ to_scan)
+    joints = transformed(to_truth, fit["joints"])[:BODY_JOINTS]
+    error = np.linalg.norm(joints - truth["joints"][:BODY_JOINTS], axis=1).mean()
+
+    person = with_minimal(load_shipped(), out / "minimal.ply")
+    pose = read_pose(file, person)
+    posed = CanonicalBody(person).posed(torch.from_numpy(pose.pose)).numpy() + pose.transl
+    true_body = bench.tool.Body(str(bench.body))
+    true = true_body.posed(truth["pose"][None], truth["transl"][None], truth["betas"])[1][0]
+    points = transformed(np.linalg.inv(to_scan), read_ply(scan.scan).vertices)
+    return {
+        "joints": 1000 * float(error),
+        "to_body": 1000 * distance(bench, points, transformed(to_truth, posed), person.faces),
+        "to_true_body": 1000 * distance(bench, points, true, load_body_file(bench.body).faces),
+    }
+
+
+def transformed(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def distance(bench: Bench, points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Mean distance of points (N, 3) to a mesh: the least of those to the eight nearest faces."""
+    corners = vertices[faces]
+    _, near = cKDTree(corners.mean(1)).query(points, k=8)
+    each = [bench.tool.tri_dist(points, *corners[column].swapaxes(0, 1)) for column in near.T]
+    return float(np.min(each, axis=0).mean())
+
+
+# ------------------------------------------------------------------------- training and posing
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was made of an outfit: rows of the tables."""
+
+    poses: list[dict]
+    means: list[dict]
+    cost: dict
+
+
+def train(bench: Bench, outfit: str, steps: int | None) -> Trained:
+    say(f"training {outfit}")
+    place = bench.work / "train" / outfit
+    shutil.rmtree(place, ignore_errors=True)  # an unfinished training would be gone on with
+    source = bench.outfit(outfit) / "train"
+    cpu, wall = time.process_time(), time.monotonic()
+    avatar = do("avatar_train", place / "avatar", source=source, body=str(bench.body), steps=steps)
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    unseen = bench.outfit(outfit) / "test"
+    posed = do("avatar_pose", place / "posed", source=avatar, motion=unseen, ply=True)
+    say(f"scoring {outfit}")
+    chosen = baseline(bench, outfit, unseen, place / "nearest")
+    rows = []
+    for name, nearest in chosen.items():
+        for method, folder in (("quick", posed), ("nearest scan", place / "nearest")):
+            row: dict = {"outfit": outfit, "pose": name, "method": method}
+            row |= score_mesh(bench, outfit, name, folder / f"{name}.ply")
+            rows.append(row | ({"from": nearest} if method == "nearest scan" else {}))
+    cost = {"outfit": outfit, "threads": torch.get_num_threads()}
+    cost |= {"cpu_min": cpu / 60, "wall_min": wall / 60} | posing_cost(bench, avatar)
+    return Trained(rows, [mean_row(outfit, m, rows) for m in ("quick", "nearest scan")], cost)
+
+
+def score_mesh(bench: Bench, outfit: str, name: str, mesh: Path) -> dict[str, float]:
+    """The figures of the data's own scorer, which would print them."""
+    truth = bench.outfit(outfit) / "truth" / f"{name}_truth.npz"
+    asked = argparse.Namespace(truth=str(truth), pred=str(mesh), samples=SAMPLES)
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = bench.tool.score_mesh(asked)
+    return {
+        "chamfer": found["chamfer_mean"],
+        "normals": found["normal_consistency"],
+        "from_truth": found["truth_to_surface_mean"],
+        "to_truth": found["surface_to_truth_mean"],
+    }
+
+
+def mean_row(outfit: str, method: str, rows: list[dict]) -> dict:
+    """The mean over the poses, and whether it reaches what is asked of the outfit."""
+    own = [r for r in rows if r["method"] == method]
+    keys = ("chamfer", "normals", "from_truth", "to_truth")
+    mean = {k: float(np.mean([r[k] for r in own])) for k in keys}
+    row = {"outfit": outfit, "pose": "MEAN", "method": method, **mean}
+    if outfit in LIMITS:
+        asked = LIMITS[outfit]
+        reached = mean["chamfer"] <= asked["chamfer"] and mean["normals"] >= asked["normals"]
+        row["limit"] = f"{asked['chamfer']:g}/{asked['normals']:g}".removesuffix("/0")
+        row["reached"] = "yes" if reached else "NO"
+    return row
+
+
+def posing_cost(bench: Bench, folder: Path) -> dict[str, float]:
+    """CPU seconds a frame of a motion, nothing written; what is made once is not in them."""
+    avatar = load_avatar(folder)
+    motion = read_motion(bench.data / "motions" / "wave_hello_poses.npz", avatar.person, FPS)
+    poser = Poser(avatar)
+    frames = list(zip(motion.pose_vectors, motion.trans, strict=True))[: FRAMES + 1]
+    poser(*frames[0])
+    start = time.process_time()
+    for pose, place in frames[1:]:
+        poser(pose, place)
+    seconds = (time.process_time() - start) / (len(frames) - 1)
+    trained = avatar.about["trained"]
+    return {"steps": trained["steps"], "vertices": len(avatar.mesh.vertices), "cpu_s_frame": seconds}
+
+
+# ---------------------------------------------------------------------------------- the baseline
+
+
+def baseline(bench: Bench, outfit: str, unseen: Path, folder: Path) -> dict[str, str]:
+    """Write NAME.ply for every unseen pose: the nearest scan, skinned. Returns which it was."""
+    body = load_body_file(bench.body)
+    scans = load_scans(bench.outfit(outfit) / "train", body, Progress(lambda *_: None))
+    person = CanonicalBody(scans.body)
+    folder.mkdir(parents=True)
+    chosen = {}
+    for name, pose, place in zip(*read_pose_folder(unseen, scans.body), strict=True):
+        row = nearest_pose(scans.poses, pose)
+        vertices = reposed(person, scans, row, pose) + place
+        write_ply(folder / f"{name}.ply", PlyMesh(vertices, scans.meshes[row].faces))
+        chosen[name] = scans.names[row]
+    return chosen
+
+
+def nearest_pose(poses: np.ndarray, pose: np.ndarray) -> int:
+    """Which of poses (S, J, 3) is least turned against `pose` (J, 3), on average of its joints."""
+    own = Rotation.from_rotvec(pose[1:BODY_JOINTS])
+    turned = [(own.inv() * Rotation.from_rotvec(p[1:BODY_JOINTS])).magnitude() for p in poses]
+    return int(np.mean(turned, axis=1).argmin())
+
+
+def reposed(person: CanonicalBody, scans: Scans, row: int, pose: np.ndarray) -> np.ndarray:
+    """The vertices (V, 3) of a scan in another pose, each moved as the skin nearest to it."""
+    old, new = (torch.as_tensor(p, dtype=torch.float32) for p in (scans.poses[row], pose))
+    points = scans.centred(row)
+    _, near = cKDTree(person.posed(old).numpy()).query(points)
+    weights = person.weights[near]
+    to_rest = torch.linalg.inv(blend(weights, rest_transforms(person, old)))
+    carried = blend(weights, rest_transforms(person, new)) @ to_rest
+    return move(carried, torch.as_tensor(points, dtype=torch.float32)).numpy()
+
+
+# ------------------------------------------------------------------------------------------ main
+
+
+TABLES = {
+    "register": (
+        *("scans", "count", "poses", "joints", "worst", "to_body", "to_true_body"),
+        "cpu_s_scan",
+    ),
+    "train": (
+        *("outfit", "pose", "method", "chamfer", "normals", "from_truth", "to_truth"),
+        *("limit", "reached"),
+    ),
+    "cost": ("outfit", "steps", "threads", "cpu_min", "wall_min", "vertices", "cpu_s_frame"),
+}
+
+
+def print_table(rows: list[dict], columns: tuple[str, ...]) -> None:
+    print(" ".join(f"{c:>12}" for c in columns))
+    for row in rows:
+        cells = [row.get(c, "") for c in columns]
+        print(" ".join(f"{c:12.3f}" if isinstance(c, float) else f"{c!s:>12}" for c in cells))
+    print(flush=True)
+
+
+def run(bench: Bench, args: argparse.Namespace) -> dict[str, list[dict]]:
+    """Rows of the tables by their names, printed as they come."""
+    result: dict[str, list[dict]] = {}
+    if "register" in args.parts:
+        result["register"] = register_all(bench, args.outfits, args.scans)
+        print_table(result["register"], TABLES["register"])
+    if "train" in args.parts:
+        done = [train(bench, outfit, args.steps) for outfit in args.outfits]
+        result["train"] = [row for one in done for row in (*one.poses, *one.means)]
+        result["cost"] = [one.cost for one in done]
+        print_table(result["train"], TABLES["train"])
+        print_table(result["cost"], TABLES["cost"])
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--outfits", nargs="+", default=list(LIMITS))
+    parser.add_argument("--parts", nargs="+", choices=("register", "train"))
+    parser.add_argument("--steps", type=int, help="of the training; else as the product does it")
+    parser.add_argument("--scans", type=int, default=4, help="of each outfit, to register")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="a folder for all that is made on the way")
+    args = parser.parse_args()
+    args.parts = args.parts or ["register", "train"]
+    tool = load_tool(args.data / "tools" / "score.py")
+    with tempfile.TemporaryDirectory() as temporary:
+        result = run(Bench(args.data, args.keep or Path(temporary), tool), args)
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1, default=float) + "\n")
+
+
+if __name__ == "__main__":
+    main()
