@@ -36,7 +36,8 @@ class Shell:
 def neighbour_mean(faces: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(V, k) the mean of each vertex's neighbours; itself where it has none."""
     pairs = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    pairs = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
+    codes = np.concatenate([pairs, pairs[:, ::-1]]).astype(np.int64) @ [len(values), 1]
+    pairs = np.stack(np.divmod(np.unique(codes), len(values)), 1)  # sorts far faster than rows
     total = np.stack(
         [np.bincount(pairs[:, 0], column[pairs[:, 1]], len(values)) for column in values.T], 1
     )
