@@ -6,10 +6,11 @@
 DIR holds scans/OUTFIT/{train,test,truth}, scans/register, body/body.npz (the truth's body), motions
 and tools/score.py, which measures the meshes. Three tables:
 
-register: the shipped body in N training scans of each outfit, first without their poses, then with
-them, never with the person's body; and in scans of other units and axes. Mean error of the 22 body
-joints, of all scans and of the worst; mean distance from the scan to the body, clothes included,
-and to the true body: millimetres. CPU seconds a scan, all told.
+register: N training scans of each outfit, without their poses and with them, the person's shape
+never given; and scans in other units and axes. Given poses hold for the skeleton of the truth's
+body, of which the shipped one differs a little, so they are tried on both. Mean error of the 22
+body joints, of all scans and of the worst; mean distance from the scan to the body, clothes
+included, and to the true body: millimetres. CPU seconds a scan, all told.
 
 train: an avatar of each outfit by the preset quick, in every pose that it never saw. Chamfer
 distance and its two halves in millimetres, consistency of normals. Beside it the baseline: the
@@ -43,14 +44,16 @@ from layfigure.engine.avatars.rest_skinning import rest_transforms
 from layfigure.engine.avatars.scanimate.body import CanonicalBody
 from layfigure.engine.avatars.scanimate.skinning import blend, move
 from layfigure.engine.avatars.scans import Scans, load_scans
+from layfigure.engine.bodies.models import SHIPPED_NAME, load_model
 from layfigure.engine.bodies.pose_files import read_pose, with_minimal
-from layfigure.engine.bodies.registry import load_body_file, load_shipped
+from layfigure.engine.bodies.registry import load_body_file
 from layfigure.engine.formats.ply import PlyMesh, read_ply, write_ply
 from layfigure.engine.jobs import run_job
 from layfigure.engine.motion.read import read_motion, read_pose_folder
 from layfigure.engine.progress import Progress
 
 BODY_JOINTS = 22
+DISTANCES = ("to_body", "to_true_body")  # of a scan, on average
 SAMPLES = 100_000  # points on a mesh that is scored
 FRAMES, FPS = 30, 30.0  # of the motion by which posing is timed
 LIMITS = {  # at most so many millimetres of chamfer distance, at least such normals
@@ -103,28 +106,16 @@ def do(job: str, out: Path, **params: object) -> Path:
             print("\r\x1b[K", end="", file=sys.stderr)
 
 
-# ---------------------------------------------------------------------------------- registration
-
-
-@dataclass(frozen=True)
-class TrueScan:
-    """A raw scan and what is true of it."""
-
-    scan: Path
-    truth: Path
-
-
 def register_all(bench: Bench, outfits: list[str], count: int) -> list[dict]:
     rows = []
     for outfit in outfits:
         files = evenly(sorted((bench.outfit(outfit) / "train" / outfit).glob("*.ply")), count)
-        truths = bench.outfit(outfit) / "truth"
-        scans = [TrueScan(file, truths / f"{file.stem}_truth.npz") for file in files]
-        for given in (False, True):
-            rows.append(register(bench, outfit, scans, given))
+        truths = [bench.outfit(outfit) / "truth" / f"{file.stem}_truth.npz" for file in files]
+        for body, given in ((SHIPPED_NAME, False), (SHIPPED_NAME, True), (str(bench.body), True)):
+            rows.append(register(bench, outfit, files, truths, body, given))
     for file in sorted((bench.data / "scans" / "register").glob("*.ply")):
-        scan = TrueScan(file, file.with_name(f"{file.stem}_truth.npz"))
-        rows.append(register(bench, file.stem, [scan], given=False))
+        truth = file.with_name(f"{file.stem}_truth.npz")
+        rows.append(register(bench, file.stem, [file], [truth], SHIPPED_NAME, given=False))
     return rows
 
 
@@ -133,45 +124,52 @@ def evenly(files: list[Path], count: int) -> list[Path]:
     return [files[k] for k in chosen]
 
 
-def register(bench: Bench, name: str, scans: list[TrueScan], given: bool) -> dict:
-    """Register copies of `scans`, alone in a folder but for their poses where these are given."""
-    say(f"registering {len(scans)} of {name}, poses {'given' if given else 'to be found'}")
-    place = bench.work / ("register_given" if given else "register") / name
+def register(
+    bench: Bench, name: str, files: list[Path], truths: list[Path], body: str, given: bool
+) -> dict:
+    """Register copies of scans, alone in a folder but for their poses where these are given."""
+    poses, of_body = "given" if given else "found", "truth's" if body != SHIPPED_NAME else "shipped"
+    say(f"registering {len(files)} of {name}: {of_body} body, poses {poses}")
+    place = bench.work / f"register_{Path(body).stem}_{poses}" / name
     shutil.rmtree(place, ignore_errors=True)
     source = place / "raw" / name
     source.mkdir(parents=True)
-    for scan in scans:
-        for file in (scan.scan, scan.scan.with_suffix(".npz")) if given else (scan.scan,):
-            shutil.copy(file, source)
+    for file in files:
+        shutil.copy(file, source)
+        if given:
+            shutil.copy(file.with_suffix(".npz"), source)
     start = time.process_time()
-    out = do("register", place / "registered", source=source)
-    seconds = (time.process_time() - start) / len(scans)
-    figures = [score_registration(bench, out, scan) for scan in scans]
-    mean = {k: float(np.mean([f[k] for f in figures])) for k in figures[0]}
+    out = do("register", place / "registered", source=source, body=body)
+    seconds = (time.process_time() - start) / len(files)
+    each = {
+        file.stem: score_registration(bench, out, body, file, truth)
+        for file, truth in zip(files, truths, strict=True)
+    }
+    mean = {k: float(np.mean([e[k] for e in each.values()])) for k in ("joints", *DISTANCES)}
     return {
-        **{"scans": name, "count": len(scans), "poses": "given" if given else "found"},
-        **{"joints": mean["joints"], "worst": max(f["joints"] for f in figures)},
-        **{"to_body": mean["to_body"], "to_true_body": mean["to_true_body"], "cpu_s_scan": seconds},
-        "each": {s.scan.stem: f for s, f in zip(scans, figures, strict=True)},
+        **{"scans": name, "count": len(files), "body": of_body, "poses": poses, **mean},
+        "worst": max(figures["joints"] for figures in each.values()),
+        **{"cpu_s_scan": seconds, "each": each},
     }
 
 
-def score_registration(bench: Bench, out: Path, scan: TrueScan) -> dict[str, float]:
+def score_registration(
+    bench: Bench, out: Path, body: str, scan: Path, truth_file: Path
+) -> dict[str, float]:
     """Millimetres, all measured in the world of the truth."""
-    truth = np.load(scan.truth)
-    file = next(out.glob(f"*/{scan.scan.stem}.npz"))
+    truth = np.load(truth_file)
+    file = next(out.glob(f"*/{scan.stem}.npz"))
     fit = np.load(file)
     to_scan = truth["metres_to_scan"] if "metres_to_scan" in truth else np.eye(4)
     to_truth = np.linalg.inv(fit["scan_to_world"] @ to_scan)
     joints = transformed(to_truth, fit["joints"])[:BODY_JOINTS]
     error = np.linalg.norm(joints - truth["joints"][:BODY_JOINTS], axis=1).mean()
-
-    person = with_minimal(load_shipped(), out / "minimal.ply")
+    person = with_minimal(load_model(body), out / "minimal.ply")
     pose = read_pose(file, person)
     posed = CanonicalBody(person).posed(torch.from_numpy(pose.pose)).numpy() + pose.transl
     true_body = bench.tool.Body(str(bench.body))
     true = true_body.posed(truth["pose"][None], truth["transl"][None], truth["betas"])[1][0]
-    points = transformed(np.linalg.inv(to_scan), read_ply(scan.scan).vertices)
+    points = transformed(np.linalg.inv(to_scan), read_ply(scan).vertices)
     return {
         "joints": 1000 * float(error),
         "to_body": 1000 * distance(bench, points, transformed(to_truth, posed), person.faces),
@@ -191,19 +189,8 @@ def distance(bench: Bench, points: np.ndarray, vertices: np.ndarray, faces: np.n
     return float(np.min(each, axis=0).mean())
 
 
-# ------------------------------------------------------------------------- training and posing
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What was made of an outfit: rows of the tables."""
-
-    poses: list[dict]
-    means: list[dict]
-    cost: dict
-
-
-def train(bench: Bench, outfit: str, steps: int | None) -> Trained:
+def train(bench: Bench, outfit: str, steps: int | None) -> tuple[list[dict], dict]:
+    """Rows of its unseen poses with their means, and what it cost."""
     say(f"training {outfit}")
     place = bench.work / "train" / outfit
     shutil.rmtree(place, ignore_errors=True)  # an unfinished training would be gone on with
@@ -223,7 +210,7 @@ def train(bench: Bench, outfit: str, steps: int | None) -> Trained:
             rows.append(row | ({"from": nearest} if method == "nearest scan" else {}))
     cost = {"outfit": outfit, "threads": torch.get_num_threads()}
     cost |= {"cpu_min": cpu / 60, "wall_min": wall / 60} | posing_cost(bench, avatar)
-    return Trained(rows, [mean_row(outfit, m, rows) for m in ("quick", "nearest scan")], cost)
+    return [*rows, *(mean_row(outfit, m, rows) for m in ("quick", "nearest scan"))], cost
 
 
 def score_mesh(bench: Bench, outfit: str, name: str, mesh: Path) -> dict[str, float]:
@@ -265,11 +252,8 @@ def posing_cost(bench: Bench, folder: Path) -> dict[str, float]:
     for pose, place in frames[1:]:
         poser(pose, place)
     seconds = (time.process_time() - start) / (len(frames) - 1)
-    trained = avatar.about["trained"]
-    return {"steps": trained["steps"], "vertices": len(avatar.mesh.vertices), "cpu_s_frame": seconds}
-
-
-# ---------------------------------------------------------------------------------- the baseline
+    steps, vertices = avatar.about["trained"]["steps"], len(avatar.mesh.vertices)
+    return {"steps": steps, "vertices": vertices, "cpu_s_frame": seconds}
 
 
 def baseline(bench: Bench, outfit: str, unseen: Path, folder: Path) -> dict[str, str]:
@@ -305,12 +289,9 @@ def reposed(person: CanonicalBody, scans: Scans, row: int, pose: np.ndarray) -> 
     return move(carried, torch.as_tensor(points, dtype=torch.float32)).numpy()
 
 
-# ------------------------------------------------------------------------------------------ main
-
-
 TABLES = {
     "register": (
-        *("scans", "count", "poses", "joints", "worst", "to_body", "to_true_body"),
+        *("scans", "count", "body", "poses", "joints", "worst", *DISTANCES),
         "cpu_s_scan",
     ),
     "train": (
@@ -337,8 +318,8 @@ def run(bench: Bench, args: argparse.Namespace) -> dict[str, list[dict]]:
         print_table(result["register"], TABLES["register"])
     if "train" in args.parts:
         done = [train(bench, outfit, args.steps) for outfit in args.outfits]
-        result["train"] = [row for one in done for row in (*one.poses, *one.means)]
-        result["cost"] = [one.cost for one in done]
+        result["train"] = [row for rows, _ in done for row in rows]
+        result["cost"] = [cost for _, cost in done]
         print_table(result["train"], TABLES["train"])
         print_table(result["cost"], TABLES["cost"])
     return result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix, diags, identity
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
@@ -21,9 +21,10 @@ VOXEL = 0.011  # m: about 20 000 vertices for a grown person
 TEXTURE = 1024  # px
 _SEEN = 0.02  # m within which a scan shows a place
 _FACING = 0.2  # least cosine between the normals of the two
-_LEAST_SCANS = 2
-_AT_BODY = 0.02  # m; a surface so near the body may stay though no scan shows it
-_SMALL = 0.02  # of the faces; smaller loose pieces are dropped
+_LEAST_SHARE = 0.15  # of the scans, and at least two
+_AT_BODY = 0.03  # m; a surface so near the body may stay though no scan shows it
+_HEM_ROUNDS = 10  # of smoothing of the border between what stays and what goes
+_SMALL = 0.02  # of the mesh; smaller loose pieces are dropped, smaller openings closed
 
 
 @dataclass
@@ -88,7 +89,32 @@ def _supported(
         distance, near = cKDTree(points).query(vertices)
         count += (distance < _SEEN) & ((directions[near] * normals).sum(1) > _FACING)
     away, _ = cKDTree(body).query(vertices)
-    return (count >= min(_LEAST_SCANS, len(shown))) | (away < _AT_BODY)
+    least = min(max(2, _LEAST_SHARE * len(shown)), len(shown))
+    stays = ((count >= least) | (away < _AT_BODY)).astype(float)
+    half_way = half_smoothing(faces, len(vertices))
+    for _ in range(_HEM_ROUNDS):
+        stays = half_way @ stays
+    return (stays > 0.5) | ~_large(faces, stays <= 0.5)
+
+
+def _large(faces: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(V,) bool: the chosen vertices that hang together in pieces of some size."""
+    edges = np.concatenate([faces[:, :2], faces[:, 1:]])
+    edges = edges[chosen[edges].all(1)]
+    count = len(chosen)
+    graph = coo_matrix((np.ones(len(edges)), edges.T), (count, count))
+    _, piece = connected_components(graph, directed=False)
+    size = np.bincount(piece)
+    return chosen & (size[piece] >= _SMALL * count)
+
+
+def half_smoothing(faces: np.ndarray, count: int) -> csr_matrix:
+    """(V, V): each vertex half way to the mean of its neighbours."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    pairs = coo_matrix((np.ones(len(edges)), edges.T), (count, count)).tocsr()
+    pairs = ((pairs + pairs.T) > 0).astype(np.float64)
+    neighbours = np.maximum(np.asarray(pairs.sum(1)).ravel(), 1)
+    return ((identity(count) + diags(1 / neighbours) @ pairs) / 2).tocsr()
 
 
 def _main_pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix, csr_matrix, diags, identity
+from scipy.sparse import csr_matrix
 
 from ..formats.body_file import BodyData
 from ..geometry.isosurface import extract
 from ..motion.filters import PoseRange, clamp, scanimate_filter, training_range
 from .avatar import Avatar
-from .canonical_mesh import vertex_normals
+from .canonical_mesh import half_smoothing, vertex_normals
 from .rig import rig_body
 
 _ROUNDS = 3  # of smoothing of the offsets over the mesh
@@ -93,11 +93,7 @@ def rig_of(avatar: Avatar) -> BodyData:
 
 def _smoother(faces: np.ndarray, count: int) -> csr_matrix:
     """(V, V): some rounds of the mean of a vertex and its neighbours."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    pairs = coo_matrix((np.ones(len(edges)), edges.T), (count, count)).tocsr()
-    pairs = ((pairs + pairs.T) > 0).astype(np.float64)
-    mean = diags(1 / np.maximum(np.asarray(pairs.sum(1)).ravel(), 1)) @ pairs
-    once = (identity(count) + mean) / 2
+    once = half_smoothing(faces, count)
     result = once
     for _ in range(_ROUNDS - 1):
         result = result @ once

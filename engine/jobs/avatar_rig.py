@@ -21,6 +21,7 @@ from .avatar_pose import PERSON, about, motion_for, write_avatar_result
 _SAMPLES = 240  # poses that the correctives are learned from
 _HELD_OUT = 5  # every fifth measures them
 _NOISE = 0.1  # rad
+_UNKNOWN = 0.3  # rad that joints turn where no learned pose is known
 
 
 def run_avatar_rig(params: AvatarRigParams, out: Path, progress: Progress) -> Path:
@@ -68,6 +69,8 @@ def make_rig(
 def sample_poses(learned: np.ndarray, seed: int) -> np.ndarray:
     """Poses (N, J, 3) between and about the learned ones (S, J, 3): what the rig will see."""
     random = np.random.default_rng(seed)
+    if not len(learned):  # official checkpoints do not tell theirs
+        learned = random.normal(0, _UNKNOWN, (_SAMPLES, *learned.shape[1:]))
     one, other = (learned[random.integers(len(learned), size=_SAMPLES)] for _ in range(2))
     share = random.random((_SAMPLES, 1, 1))
     noise = random.normal(0, _NOISE, one.shape) * (np.abs(one) + np.abs(other) > 1e-6)

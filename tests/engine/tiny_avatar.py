@@ -28,6 +28,7 @@ RED, BLUE = (200, 40, 40), (40, 60, 200)  # above and below the root joint
 _FACES = 5000
 _BARE = ("head", "jaw", "eye", "neck", "wrist", "index", "middle", "ring", "pinky", "thumb")
 _FEET = ("ankle", "foot")
+_COVERED = ("pelvis", "hip", "knee", "spine1", "spine2", "spine3", "shoulder", "elbow")
 _MODULE = "layfigure.engine.avatars."
 _SMALLER = {  # the sizes of the product make one avatar in minutes, these in seconds
     "weight_field._VOXEL": 0.045,
@@ -73,6 +74,14 @@ def dressed() -> BodyData:
     thick = THICK * (1 - data.weights[:, bare].sum(1, keepdims=True))
     normals = vertex_normals(data.v_template, data.faces)
     return replace(data, v_template=(data.v_template + normals * thick).astype(np.float32))
+
+
+def covered() -> np.ndarray:
+    """(V,) bool: the skin of trunk, arms and legs, which the coat covers whole."""
+    data = person()
+    names = [name.removeprefix("left_").removeprefix("right_") for name in data.joint_names]
+    joints = [k for k, name in enumerate(names) if name in _COVERED]
+    return np.isin(data.weights.argmax(1), joints)
 
 
 def colors(rest: np.ndarray) -> np.ndarray:
