@@ -100,6 +100,8 @@ class QuickSurface(Surface):
         body = CanonicalBody(data, spread)
         state = {k.removeprefix(_NET): v for k, v in tensors.items() if k.startswith(_NET)}
         try:
+            if state["middle"].shape != (len(data.parents), 4):
+                raise RuntimeError("it is of another skeleton")
             low, high = state["low"].numpy(), state["high"].numpy()
             network = QuickNetwork(config, low, high, state["body_distance"], state["middle"])
             network.load_state_dict(state)
