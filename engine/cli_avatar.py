@@ -119,9 +119,15 @@ def avatar_import(
     seed: Seed = 0,
 ) -> None:
     """Read official SCANimate checkpoints; write an avatar."""
-    params = {"source": str(source), "minimal": str(minimal), "body": body}
-    params |= {"skin": None if skin is None else str(skin)}
-    params |= {"color": None if color is None else str(color), "device": device, "seed": seed}
+    params = {
+        "source": str(source),
+        "minimal": str(minimal),
+        "body": body,
+        "skin": None if skin is None else str(skin),
+        "color": None if color is None else str(color),
+        "device": device,
+        "seed": seed,
+    }
     run("avatar_import", params, output)
 
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from .offsets import Offsets, WalkOffsets
+from .scanimate.body import CanonicalBody
 
 
 class Surface(nn.Module, ABC):
@@ -18,6 +19,7 @@ class Surface(nn.Module, ABC):
 
     box_min: Tensor  # (3,) the box outside of which there is nothing, metres
     box_max: Tensor  # (3,)
+    body: CanonicalBody  # the person without clothes
     has_color: bool = False
 
     @abstractmethod
