@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..geometry.bake import bake, colours_at
 from ..geometry.band_grid import extract_band
+from ..geometry.mesh_clean import vertex_normals
 from ..geometry.unwrap import unwrap
 from .rig import trim_weights
 from .surface import Surface
@@ -64,16 +65,6 @@ def extract_mesh(
     texture = bake(vertices, faces, vt, ft, colour, TEXTURE)
     mesh = CanonicalMesh(vertices, faces, vt, ft, weights, colours_at(vertices, colour))
     return mesh, texture
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals (V, 3), area-weighted."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    total = np.zeros(vertices.shape)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], normal)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
 def _supported(

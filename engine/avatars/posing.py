@@ -8,9 +8,10 @@ from scipy.sparse import csr_matrix
 
 from ..formats.body_file import BodyData
 from ..geometry.isosurface import extract
+from ..geometry.mesh_clean import vertex_normals
 from ..motion.filters import PoseRange, clamp, scanimate_filter, training_range
 from .avatar import Avatar
-from .canonical_mesh import half_smoothing, vertex_normals
+from .canonical_mesh import half_smoothing
 from .rig import rig_body
 
 _ROUNDS = 3  # of smoothing of the offsets over the mesh
@@ -32,7 +33,7 @@ class Poser:
             self.limits = training_range(avatar.poses)
         mesh = avatar.mesh
         self.vertices = torch.from_numpy(mesh.vertices).float()
-        self.normals = torch.from_numpy(vertex_normals(mesh.vertices, mesh.faces)).float()
+        self.normals = torch.from_numpy(vertex_normals(mesh.vertices, mesh.faces))
         self.weights = torch.from_numpy(mesh.weights).float()
         self.offsets = self.surface.offsets(self.vertices, self.normals, self.weights)
         self.smooth = _smoother(mesh.faces, len(mesh.vertices))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -119,79 +118,17 @@ class AvatarImportParams(Params):
     color: Path | None = Field(None, description="ckpt_color_latest.pt")
 
 
-@dataclass(frozen=True)
-class Job:
-    """Its parameters and the function that does it: run(params, out, progress) -> folder."""
-
-    params: type[Params]
-    run: Callable[[Params, Path, Progress], Path]
-
-
-def _detect(params: Params, out: Path, progress: Progress) -> Path:
-    from .detect import run_detect
-
-    assert isinstance(params, DetectParams)
-    return run_detect(params, out, progress)
-
-
-def _fit(params: Params, out: Path, progress: Progress) -> Path:
-    from .fit import run_fit
-
-    assert isinstance(params, FitParams)
-    return run_fit(params, out, progress)
-
-
-def _refit(params: Params, out: Path, progress: Progress) -> Path:
-    from .refit import run_refit
-
-    assert isinstance(params, RefitParams)
-    return run_refit(params, out, progress)
-
-
-def _register(params: Params, out: Path, progress: Progress) -> Path:
-    from .register import run_register
-
-    assert isinstance(params, RegisterParams)
-    return run_register(params, out, progress)
-
-
-def _avatar_train(params: Params, out: Path, progress: Progress) -> Path:
-    from .avatar_train import run_avatar_train
-
-    assert isinstance(params, AvatarTrainParams)
-    return run_avatar_train(params, out, progress)
-
-
-def _avatar_pose(params: Params, out: Path, progress: Progress) -> Path:
-    from .avatar_pose import run_avatar_pose
-
-    assert isinstance(params, AvatarPoseParams)
-    return run_avatar_pose(params, out, progress)
-
-
-def _avatar_rig(params: Params, out: Path, progress: Progress) -> Path:
-    from .avatar_rig import run_avatar_rig
-
-    assert isinstance(params, AvatarRigParams)
-    return run_avatar_rig(params, out, progress)
-
-
-def _avatar_import(params: Params, out: Path, progress: Progress) -> Path:
-    from .avatar_import import run_avatar_import
-
-    assert isinstance(params, AvatarImportParams)
-    return run_avatar_import(params, out, progress)
-
-
-JOBS: dict[str, Job] = {
-    "detect": Job(DetectParams, _detect),
-    "fit": Job(FitParams, _fit),
-    "refit": Job(RefitParams, _refit),
-    "register": Job(RegisterParams, _register),
-    "avatar_train": Job(AvatarTrainParams, _avatar_train),
-    "avatar_pose": Job(AvatarPoseParams, _avatar_pose),
-    "avatar_rig": Job(AvatarRigParams, _avatar_rig),
-    "avatar_import": Job(AvatarImportParams, _avatar_import),
+# The job NAME is done by run_NAME(params, out, progress) -> folder, in the module NAME of this
+# room, which is imported when it runs.
+JOBS: dict[str, type[Params]] = {
+    "detect": DetectParams,
+    "fit": FitParams,
+    "refit": RefitParams,
+    "register": RegisterParams,
+    "avatar_train": AvatarTrainParams,
+    "avatar_pose": AvatarPoseParams,
+    "avatar_rig": AvatarRigParams,
+    "avatar_import": AvatarImportParams,
 }
 
 
@@ -200,11 +137,11 @@ def run_job(name: str, params: dict, out: str | Path, progress: Progress) -> Pat
 
     Raises InputError for an unknown job, wrong parameters or wrong input, Cancelled when stopped.
     """
-    job = JOBS.get(name)
-    if job is None:
+    kind = JOBS.get(name)
+    if kind is None:
         raise InputError(f"There is no job named {name}.", f"Known are {', '.join(JOBS)}.")
     try:
-        checked = job.params.model_validate(params)
+        checked = kind.model_validate(params)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "parameters"
@@ -213,7 +150,8 @@ def run_job(name: str, params: dict, out: str | Path, progress: Progress) -> Pat
 
     torch.manual_seed(checked.seed)
     try:
-        return job.run(checked, Path(out), progress)
+        run = getattr(import_module(f".{name}", __package__), f"run_{name}")
+        return run(checked, Path(out), progress)
     except OSError as error:
         raise from_os_error(error, out) from error
 

@@ -72,7 +72,7 @@ def test_every_option_of_a_job_is_on_the_command_line() -> None:
     for job in JOBS:
         text = run(*job.split("_"), "--help")[1]
         own = {"motion"} if job == "avatar_pose" else set()
-        for name in set(JOBS[job].params.model_fields) - arguments - own:
+        for name in set(JOBS[job].model_fields) - arguments - own:
             assert f"--{name.replace('_', '-')}" in text, f"{job} {name}"
 
 

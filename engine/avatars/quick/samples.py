@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ...formats.errors import InputError
+from ...geometry.mesh_clean import vertex_normals
 from ...progress import Progress
 from ..rest_skinning import Unposer
 from ..scanimate.body import CanonicalBody
@@ -20,6 +21,7 @@ _MOST_STRETCHED, _LEAST_STRETCHED = 2.0, 0.3  # canonical to posed length of an 
 _MISS = 2e-3  # m
 _PER_SCAN = 30_000  # points
 _LEAST_KEPT = 0.3  # of a scan's faces; below, its pose is not the scan's
+_OUT, _MOST_OUT = 0.05, 0.1  # m outside of the clothes; share of the body that may lie there
 _HOLE = 0.03  # m from all scans: the body's own hands, feet and head stand in
 _FREE = 60_000  # points off the surface
 _FREE_SPREAD = 0.06  # m
@@ -97,7 +99,9 @@ def _one(
     posed = scans.centred(row).astype(np.float64)
     rest, miss = unposer(posed, pose)
     valid = _valid_faces(posed, rest, miss < _MISS, scan.faces)
-    if valid.mean() < _LEAST_KEPT:
+    body = unposer.body.posed(torch.as_tensor(pose, dtype=torch.float32)).numpy()
+    out = _share_outside(body[~_own_parts(unposer.body)], posed, scan.normals)
+    if valid.mean() < _LEAST_KEPT or out > _MOST_OUT:
         raise InputError(
             f"{scans.names[row]}: most of this scan is not where its pose puts the body.",
             "Check its pose and place, or register the scans; leave it out otherwise.",
@@ -105,7 +109,7 @@ def _one(
     faces = scan.faces[valid]
     shares, corners = _spread(posed, faces, _PER_SCAN, random)
     points = np.einsum("nk,nki->ni", shares, rest[corners])
-    normals = np.einsum("nk,nki->ni", shares, _vertex_normals(rest, faces)[corners])
+    normals = np.einsum("nk,nki->ni", shares, vertex_normals(rest, faces)[corners])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     code = pose_code(torch.as_tensor(pose, dtype=torch.float32))
     # the body's own hands are better than any scan of hands, but not their colour
@@ -118,6 +122,12 @@ def _one(
         colors = np.einsum("nk,nki->ni", shares, scan.colors[corners] / 255.0)
         found.paint = _tensor(points), _tensor(colors)
     return found
+
+
+def _share_outside(body: np.ndarray, vertices: np.ndarray, normals: np.ndarray) -> float:
+    """How much of a body (N, 3) sticks out of the clothes (V, 3), however loose these are."""
+    _, near = cKDTree(vertices).query(body)
+    return float((((body - vertices[near]) * normals[near]).sum(1) > _OUT).mean())
 
 
 def _valid_faces(
@@ -142,15 +152,6 @@ def _spread(
     chosen = random.choice(len(faces), count, p=area / area.sum())
     u, v = np.sqrt(random.random(count)), random.random(count)
     return np.stack([1 - u, u * (1 - v), u * v], 1), faces[chosen]
-
-
-def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
-    total = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], normal)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
 def _named(body: CanonicalBody, parts: tuple[str, ...]) -> np.ndarray:
