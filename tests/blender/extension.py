@@ -27,7 +27,7 @@ def build_zip(folder: Path) -> Path:
     return next(folder.glob("layfigure-*.zip"))
 
 
-def blender(suite: str, user: Path, *arguments: object, ui: bool = False, timeout: float = 120):
+def blender(suite: str, user: Path, *arguments: object, ui: bool = False, timeout: float = 400):
     """Run Blender as a user whose home is `user`; with `ui` on a screen."""
     how = ["ui", suite, "--host"] if ui else ["run", suite]
     user.mkdir(parents=True, exist_ok=True)

@@ -129,8 +129,10 @@ def drag(name, right, up):
     steps = ["mousemove", str(x), str(y), "sleep", "0.3", "mousedown", "1"]
     for part in (0.2, 0.6, 1.0):
         steps += ["sleep", "0.2", "mousemove", str(int(x + part * right)), str(int(y - part * up))]
-    subprocess.Popen(["xdotool", *steps, "sleep", "0.2", "mouseup", "1"])
-    yield 2.5
+    process = subprocess.Popen(["xdotool", *steps, "sleep", "0.2", "mouseup", "1"])
+    yield from until(lambda: process.poll() is not None, 20)
+    yield from until(lambda: tuple(markers(name).find_frame(FRAME).co) != before, 20)
+    yield 1.0
     after = markers(name).find_frame(FRAME)
     told["mouse_dragged"] = [round(b - a, 4) for a, b in zip(before, after.co, strict=True)]
     told["mouse_enables"] = not after.mute

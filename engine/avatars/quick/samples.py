@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -19,6 +21,7 @@ from .influence import Influence, pose_code
 
 _MOST_STRETCHED, _LEAST_STRETCHED = 2.0, 0.3  # canonical to posed length of an edge
 _MISS = 2e-3  # m
+_TORN_OFF = 0.05  # of the piece that something was part of; smaller, it is torn off
 _PER_SCAN = 30_000  # points
 _LEAST_KEPT = 0.3  # of a scan's faces; below, its pose is not the scan's
 _OUT, _MOST_OUT = 0.05, 0.1  # m outside of the clothes; share of the body that may lie there
@@ -140,7 +143,25 @@ def _valid_faces(
         here = np.linalg.norm(posed[faces[:, a]] - posed[faces[:, b]], axis=1)
         ratio = there / np.maximum(here, 1e-6)
         valid &= (ratio < _MOST_STRETCHED) & (ratio > _LEAST_STRETCHED)
-    return valid
+    return valid & ~_torn_off(faces, valid, len(posed))
+
+
+def _torn_off(faces: np.ndarray, valid: np.ndarray, vertices: int) -> np.ndarray:
+    """(F,) bool: small pieces that the valid faces do not join to what they were part of.
+
+    The inside of a wide cuff, close to the other leg, can land by itself far from its leg.
+    """
+    whole, part = (_pieces(rows, vertices)[faces[:, 0]] for rows in (faces, faces[valid]))
+    whole_size, part_size = np.bincount(whole)[whole], np.bincount(part[valid])
+    part_size = np.append(part_size, np.zeros(vertices, int))[part]
+    return (part_size < _TORN_OFF * whole_size) & valid
+
+
+def _pieces(faces: np.ndarray, vertices: int) -> np.ndarray:
+    """For each vertex (V,) the number of the piece that the faces join it to."""
+    edges = np.concatenate([faces[:, :2], faces[:, 1:]])
+    graph = coo_matrix((np.ones(len(edges)), edges.T), (vertices, vertices))
+    return connected_components(graph, directed=False)[1]
 
 
 def _spread(

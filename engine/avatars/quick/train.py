@@ -80,7 +80,7 @@ def train_quick(
             title="Training the avatar",
             device=options.device,
             save_every_seconds=_SAVE_SECONDS,
-            val_every=max(1, options.steps // _VALIDATIONS),
+            val_every=max(1, options.steps // _VALIDATIONS) if held_back else 0,
             patience=_VALIDATIONS // 2,
             preview=_previewer(surface, samples, folder / "preview.ply"),
         ),
