@@ -59,6 +59,7 @@ def save_avatar(folder: Path, avatar: Avatar) -> None:
     surface, about = avatar.surface, dict(avatar.about)
     if isinstance(surface, QuickSurface):
         about["network"] = asdict(surface.network.config)
+        about["hanging"] = surface.hanging
         about["spread"] = round(float(np.degrees(surface.body.spread)), 6)
     assert isinstance(surface, QuickSurface | OfficialSurface)
     tensors = {k: v.detach().cpu().contiguous() for k, v in surface.tensors().items()}
@@ -95,10 +96,10 @@ def load_avatar(folder: str | os.PathLike) -> Avatar:
     if about.get("preset") == "quick":
         try:
             config = NetworkConfig(**about["network"])
-            spread = float(about["spread"])
+            spread, hanging = float(about["spread"]), float(about["hanging"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder / INDEX}: an entry is wrong ({error!r}).", _AGAIN) from error
-        surface = QuickSurface.from_tensors(tensors, config, spread, person, path)
+        surface = QuickSurface.from_tensors(tensors, config, spread, hanging, person, path)
     else:
         surface = OfficialSurface.from_tensors(tensors, person, path)
     return Avatar(surface, mesh, _read_texture(folder), person, arrays["poses"], about)

@@ -20,7 +20,10 @@ _LEVELS = ((4, 300), (2, 60), (1, 40))  # voxels of the finest, rounds of relaxa
 _SURFACE = 0.12  # m from the body at which skin and grid count about alike
 _NEIGHBOURS = 24
 _HANG = (0.04, 0.12)  # m from the body, between which clothes come loose from the legs
-_HANG_SHARE = 0.5  # of the legs' weights that goes to the pelvis there
+HANGING = (
+    0.0,
+    0.5,
+)  # shares of the legs' weights that may go to the pelvis there: trousers, skirts
 _LEGS = ("hip", "knee", "ankle", "foot")
 
 
@@ -28,12 +31,19 @@ class WeightField:
     """Weights of the J joints of a body anywhere around its canonical mesh.
 
     `vertices` (V, 3), metres, is the body of `data` in canonical pose, in the box of corners
-    `box_min` and `box_max` (3,).
+    `box_min` and `box_max` (3,). `hanging`: how far clothes that are away from the legs follow the
+    pelvis instead.
     """
 
     def __init__(
-        self, data: BodyData, vertices: np.ndarray, box_min: np.ndarray, box_max: np.ndarray
+        self,
+        data: BodyData,
+        vertices: np.ndarray,
+        box_min: np.ndarray,
+        box_max: np.ndarray,
+        hanging: float = HANGING[0],
     ) -> None:
+        self.hanging = hanging
         self.weights = data.weights
         self.tree = cKDTree(vertices)
         self.legs = [j for j, name in enumerate(data.joint_names) if name.endswith(_LEGS)]
@@ -56,7 +66,7 @@ class WeightField:
         close = np.exp(-((distance[:, :1] / _SURFACE) ** 2))
         weights = close * skin
         weights[:, self.far] += (1 - close) * self._from_grid(points)
-        loose = _HANG_SHARE * _smooth_step(distance[:, :1], *_HANG)
+        loose = self.hanging * _smooth_step(distance[:, :1], *_HANG)
         weights[:, :1] += loose * weights[:, self.legs].sum(1, keepdims=True)
         weights[:, self.legs] *= 1 - loose
         return weights / weights.sum(1, keepdims=True)

@@ -228,7 +228,7 @@ def test_no_scan_has_colours(coat_avatar: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(coat_avatar, tmp_path / "grey")
     whole = load_avatar(folder)
     assert isinstance(whole.surface, QuickSurface)
-    grey = QuickSurface(whole.surface.body, whole.surface.network, None)
+    grey = QuickSurface(whole.surface.body, whole.surface.network, None, 0.0)
     save_avatar(folder, dataclasses.replace(whole, surface=grey))
     again = load_avatar(folder).surface
     points = torch.rand(5, 3)

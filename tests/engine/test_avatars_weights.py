@@ -13,7 +13,7 @@ from layfigure.engine.avatars.quick.surface import SPREAD, weight_field
 from layfigure.engine.avatars.rest_skinning import Unposer, skin, unskin_to_rest
 from layfigure.engine.avatars.scanimate.body import CanonicalBody
 from layfigure.engine.avatars.scanimate.skinning import move
-from layfigure.engine.avatars.weight_field import WeightField, limb_joints
+from layfigure.engine.avatars.weight_field import HANGING, WeightField, limb_joints
 from layfigure.engine.formats.skeleton import JOINT_NAMES
 from scan_inputs import ARMS_UP, STRIDE, pose_of
 
@@ -37,7 +37,7 @@ def body() -> CanonicalBody:
 @pytest.fixture(scope="module")
 def field(body: CanonicalBody) -> Iterator[WeightField]:
     with tiny_avatar.small():
-        yield weight_field(body)
+        yield weight_field(body, 0.0)
 
 
 def around(body: CanonicalBody, count: int = 3000) -> np.ndarray:
@@ -73,13 +73,14 @@ def test_left_is_as_right(body: CanonicalBody, field: WeightField) -> None:
 
 
 def test_far_from_the_legs_clothes_follow_the_pelvis(
-    body: CanonicalBody, field: WeightField
+    body: CanonicalBody, field: WeightField, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside the knee, farther and farther out; fingers and face hold nothing that is far."""
+    """Where clothes hang. Beside the knee, farther and farther out; fingers and face hold nothing that is far."""
     knee = body.joints.numpy()[JOINT_NAMES.index("left_knee")]
     at = body.vertices.double().numpy()
     outermost = at[np.abs(at[:, 1] - knee[1]) < 0.02].max(0)
     line = np.array([[outermost[0] + out, knee[1], knee[2]] for out in (0.0, 0.08, 0.15)])
+    monkeypatch.setattr(field, "hanging", HANGING[1])
     pelvis = field(line)[:, 0]
     assert pelvis[0] < 0.1 and pelvis[1] > 0.15 and pelvis[2] > 0.4
     names = {JOINT_NAMES[k] for k in limb_joints(tiny_avatar.person())}

@@ -33,9 +33,14 @@ class QuickSurface(Surface):
     """A quick network around a body (J joints), its colours, and the diffused weights."""
 
     def __init__(
-        self, body: CanonicalBody, network: QuickNetwork, colors: ColorCloud | None
+        self,
+        body: CanonicalBody,
+        network: QuickNetwork,
+        colors: ColorCloud | None,
+        hanging: float,
     ) -> None:
         super().__init__()
+        self.hanging = hanging
         self.body, self.network, self.colors = body, network, colors
         self.has_color = colors is not None
         self.register_buffer("box_min", network.low.clone(), persistent=False)
@@ -44,7 +49,7 @@ class QuickSurface(Surface):
     @cached_property
     def field(self) -> WeightField:
         """The weights; they follow from the body and take some seconds."""
-        return weight_field(self.body)
+        return weight_field(self.body, self.hanging)
 
     @cached_property
     def influence(self) -> Influence:
@@ -93,6 +98,7 @@ class QuickSurface(Surface):
         tensors: Mapping[str, Tensor],
         config: NetworkConfig,
         spread: float,
+        hanging: float,
         data: BodyData,
         path: str | os.PathLike = "",
     ) -> QuickSurface:
@@ -114,13 +120,13 @@ class QuickSurface(Surface):
         if "colors.points" in tensors:
             values = tensors["colors.values"].float() / 255
             colors = ColorCloud(tensors["colors.points"], values)
-        return cls(body, network, colors).eval().requires_grad_(False)
+        return cls(body, network, colors, hanging).eval().requires_grad_(False)
 
 
-def weight_field(body: CanonicalBody) -> WeightField:
+def weight_field(body: CanonicalBody, hanging: float) -> WeightField:
     """The diffused weights around a canonical body."""
     low, high = (corner.double().numpy() for corner in body.box)
-    return WeightField(body.data, body.vertices.double().numpy(), low, high)
+    return WeightField(body.data, body.vertices.double().numpy(), low, high, hanging)
 
 
 def new_network(

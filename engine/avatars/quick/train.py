@@ -16,7 +16,9 @@ from ...training.loop import Trained, TrainOptions, train
 from ..rest_skinning import Unposer
 from ..scanimate.body import CanonicalBody
 from ..scans import Scans
+from ..weight_field import HANGING
 from .colors import ColorCloud
+from .hanging import choose_hanging
 from .influence import Influence
 from .network import NetworkConfig
 from .samples import Samples, canonicalise
@@ -61,12 +63,13 @@ def train_quick(
     leave nothing to learn from.
     """
     body = CanonicalBody(scans.body, SPREAD)
-    unposer = Unposer(body, weight_field(body))
+    unposer = Unposer(body, weight_field(body, HANGING[0]))
+    unposer.field.hanging = choose_hanging(scans, unposer)
     influence = Influence(body.data, unposer.field)
     samples = canonicalise(scans, unposer, influence, progress, options.seed)
     network = new_network(options.network, body, samples, options.seed)
     colors = ColorCloud.of_scans(samples.scans, options.seed) if options.colour else None
-    surface = QuickSurface(body, network, colors)
+    surface = QuickSurface(body, network, colors, unposer.field.hanging)
     surface.field = unposer.field  # it is there already
     held_back = list(range(_HOLD_BACK // 2, len(samples.scans), _HOLD_BACK))
     if len(samples.scans) < _HOLD_BACK:
