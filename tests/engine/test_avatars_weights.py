@@ -75,7 +75,7 @@ def test_left_is_as_right(body: CanonicalBody, field: WeightField) -> None:
 def test_far_from_the_legs_clothes_follow_the_pelvis(
     body: CanonicalBody, field: WeightField, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where clothes hang. Beside the knee, farther and farther out; fingers and face hold nothing that is far."""
+    """Where they hang: farther and farther out beside the knee. Fingers and face hold nothing."""
     knee = body.joints.numpy()[JOINT_NAMES.index("left_knee")]
     at = body.vertices.double().numpy()
     outermost = at[np.abs(at[:, 1] - knee[1]) < 0.02].max(0)
