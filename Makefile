@@ -6,7 +6,7 @@ OUT ?= out/demo
 VIDEO ?= examples/dance.mp4
 REAL_BLENDER ?= ../shared/tools/real-blender
 
-.PHONY: install demo lint test test-blender bench zip clean
+.PHONY: install demo lint test test-slow test-blender bench zip clean
 
 install: $(VENV)/ready
 
@@ -34,7 +34,11 @@ lint: install
 		-p layfigure.operators -p layfigure.panels
 
 test: lint
-	$(BIN)/python -m pytest tests/engine tests/addon -m "not real_blender"
+	$(BIN)/python -m pytest tests/engine tests/addon -m "not real_blender and not slow"
+
+# Trainings and fits of minutes: killed and resumed, on truth data where it is there.
+test-slow: install
+	$(BIN)/python -m pytest tests/engine -m slow
 
 # The lane with real Blender binaries: those of REAL_BLENDER, or BLENDER=path/to/blender.
 test-blender: install zip
@@ -43,6 +47,7 @@ test-blender: install zip
 bench: install
 	@test -n "$(DATA)" || { echo "Say on what: make bench DATA=folder"; exit 2; }
 	$(BIN)/python benchmarks/fit_accuracy.py --data "$(DATA)"
+	$(BIN)/python benchmarks/avatar.py --data "$(DATA)"
 
 zip: install
 	$(BIN)/python tools/build_zip.py
