@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,11 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
         progress.begin(1, "Making the mesh and its texture")
         code = mean_code(surface, poses)
         bare = surface.body.vertices.numpy()
-        mesh, texture = extract_mesh(surface, code, shown, bare)
+        try:
+            mesh, texture = extract_mesh(surface, code, shown, bare)
+        except InputError:  # nothing to go on with: the training is over and of no use
+            shutil.rmtree(training)
+            raise
         about |= {"preset": params.preset, "scans": scans.names, **_software(params)}
         about["notes"] = [*scans.notes, *about["notes"]]
         if params.source is None:
@@ -104,9 +109,10 @@ def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
         "preset": params.preset,
         "steps": params.steps,
         "body": params.body,
+        "config": None if params.config is None else _digest(params.config.read_bytes()),
         "seed": params.seed,
         "scans": scans.names,
-        "places": np.round(scans.transl, 5).tolist(),
+        "poses": _digest(scans.poses.tobytes() + scans.transl.tobytes()),
     }
     path = training / _SETTINGS
     if path.is_file():
@@ -122,6 +128,10 @@ def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
         return
     training.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()
 
 
 def _forget_unbegun(training: Path) -> None:
