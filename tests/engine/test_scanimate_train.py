@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from layfigure.engine.avatars.scanimate.config import PaperConfig
 from layfigure.engine.avatars.scanimate.data import Frame, boundary_faces, prepare
 from layfigure.engine.avatars.scanimate.losses import color_loss
-from layfigure.engine.avatars.scanimate.pose_map import build_pose_map, filter_pose, pose_feature
+from layfigure.engine.avatars.scanimate.pose_map import build_pose_map, pose_feature
 from layfigure.engine.avatars.scanimate.skin_stage import SkinStage
 from layfigure.engine.avatars.scanimate.stage import Setting, new_networks
 from layfigure.engine.avatars.scanimate.surface_stage import SurfaceStage, draw_canonical
@@ -21,10 +21,11 @@ from layfigure.engine.avatars.scanimate.train import PARTS, PaperOptions, PaperR
 from layfigure.engine.avatars.scans import Scans
 from layfigure.engine.bodies.model import Body
 from layfigure.engine.bodies.registry import load_shipped
-from layfigure.engine.bodies.smpl24 import SMPL24_PARENTS, pose_from_smpl24
+from layfigure.engine.bodies.smpl24 import SMPL24_NAMES, SMPL24_PARENTS, pose_from_smpl24
 from layfigure.engine.formats.errors import Cancelled, InputError
 from layfigure.engine.geometry.isosurface import extract
 from layfigure.engine.geometry.mesh_file import Scan
+from layfigure.engine.motion.filters import scanimate_filter
 from layfigure.engine.progress import Progress
 from layfigure.engine.training.losses_file import read_rows
 
@@ -155,7 +156,8 @@ def test_pose_maps() -> None:
 
 
 def test_pose_filter() -> None:
-    pose = filter_pose(torch.ones(24, 3))
+    ones = np.ones((1, 24, 3), np.float32)
+    pose = scanimate_filter(ones, SMPL24_NAMES)[0]
     assert not pose[[10, 11, 22, 23]].any()
     assert pose[20].tolist() == pytest.approx([0.1] * 3)
     assert pose[8].tolist() == pytest.approx([0.2] * 3) and (pose[1:7] == 1).all()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 POSE_MAPS = ("both", "parent", "children")
-_STILL, _WRISTS, _ANKLES = [10, 11, 22, 23], [20, 21], [7, 8]  # joints of SMPL
 _TINY = 1e-16  # keeps the zero rotation from dividing by zero, as the original has it
 
 
@@ -21,18 +20,6 @@ def pose_feature(pose: Tensor) -> Tensor:
     angle = (turns + _TINY).norm(dim=-1, keepdim=True)
     half = angle / 2
     return torch.cat([turns / angle * half.sin(), half.cos() - 1], dim=-1)
-
-
-def filter_pose(pose: Tensor) -> Tensor:
-    """The original's filter of poses (..., 24, 3) that were not learnt from.
-
-    Hands and feet stay at rest, wrists and ankles turn a little at most.
-    """
-    pose = pose.clone()
-    pose[..., _STILL, :] = 0
-    for joints, most in ((_WRISTS, 0.1), (_ANKLES, 0.2)):
-        pose[..., joints, :] = pose[..., joints, :].clamp(-most, most)
-    return pose
 
 
 def build_pose_map(
