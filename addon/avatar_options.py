@@ -15,8 +15,15 @@ UNITS = (
     ("in", "Inches", ""),
 )
 TRAINING_PRESETS = (
-    ("quick", "Quick", "Minutes on a processor: a diffused weight field and small networks"),
-    ("paper", "Paper", "As published: skinning networks and a large implicit surface. Wants a GPU"),
+    ("quick", "Quick", "Minutes on a processor: small networks"),
+    ("paper", "Paper", "As published: large networks. Wants a GPU"),
+)
+TRAINING_METHODS = (
+    ("scanimate", "Implicit Surface", "SCANimate: one closed surface, a mesh that moves"),
+    (
+        *("scale", "Surface Elements"),
+        "SCALE: dense oriented points, for clothes that a surface on the skeleton tears",
+    ),
 )
 
 
@@ -49,6 +56,9 @@ class AvatarOptions:
         "Empty: the example that comes with Layfigure",
         subtype="DIR_PATH",
     )
+    training_method: bpy.props.EnumProperty(
+        name="Method", description="What the avatar is made of", items=TRAINING_METHODS
+    )
     training_preset: bpy.props.EnumProperty(
         name="Preset", description="How the avatar is trained", items=TRAINING_PRESETS
     )
@@ -74,6 +84,13 @@ class AvatarOptions:
         name="Mesh Every Frame",
         description="Extract a new surface in every frame, as in the paper: slower and larger, but "
         "clothes that touch come apart again",
+    )
+    density: bpy.props.FloatProperty(
+        name="Density",
+        description="How many points an avatar of surface elements gets, times its usual number",
+        default=1.0,
+        min=0.1,
+        max=16.0,
     )
     correctives: bpy.props.IntProperty(
         name="Correctives",

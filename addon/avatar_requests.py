@@ -44,6 +44,7 @@ def train_request(settings: LayfigureSettings, start_over: bool = False) -> Requ
     params = {
         "source": source or None,
         "body": settings.body.strip() or "layfigure",
+        "method": settings.training_method,
         "preset": settings.training_preset,
         "colour": settings.colour,
     }
@@ -64,7 +65,12 @@ def training_out(settings: LayfigureSettings, start_over: bool = False) -> Path:
 def pose_request(settings: LayfigureSettings) -> Request:
     """An avatar through a motion: the job `avatar_pose`."""
     avatar, motion = _avatar(settings), _existing(settings.avatar_motion, "motion")
-    params = {"source": avatar, "motion": motion, "remesh": settings.remesh}
+    params = {
+        "source": avatar,
+        "motion": motion,
+        "remesh": settings.remesh,
+        "density": settings.density,
+    }
     name = f"{Path(avatar).name}_{output_name(motion)}"
     return name, params, free_folder(output_base(settings) / name)
 

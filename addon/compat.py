@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -119,6 +120,50 @@ def use_nodes(material: bpy.types.Material | bpy.types.World) -> None:
     """Give `material` its node tree; from 5.0 it always has one."""
     if not BLENDER_5:
         material.use_nodes = True
+
+
+def set_input(modifier: bpy.types.NodesModifier, name: str, value: Any) -> None:
+    """Give the input `name` of a modifier's node group a value."""
+    owner, key = _input(modifier, name)
+    if isinstance(owner, bpy.types.NodesModifier):
+        owner[key] = value
+    else:
+        setattr(owner, key, value)
+
+
+def set_menu(
+    modifier: bpy.types.NodesModifier, name: str, labels: Sequence[str], number: int
+) -> None:
+    """Choose the item `number` of the input `name`, a menu that shows `labels`."""
+    owner, _ = _input(modifier, name)
+    numbered = isinstance(owner, bpy.types.NodesModifier)
+    set_input(modifier, name, number if numbered else labels[number])
+
+
+def menu(modifier: bpy.types.NodesModifier, name: str, labels: Sequence[str]) -> int:
+    """The number of the item that is chosen."""
+    owner, key = _input(modifier, name)
+    chosen = owner[key] if isinstance(owner, bpy.types.NodesModifier) else owner.value
+    return labels.index(chosen) if isinstance(chosen, str) else chosen
+
+
+def draw_input(layout: bpy.types.UILayout, modifier: bpy.types.NodesModifier, name: str) -> None:
+    """The field of the input `name`."""
+    owner, key = _input(modifier, name)
+    path = f'["{key}"]' if isinstance(owner, bpy.types.NodesModifier) else key
+    layout.prop(owner, path, text=name)
+
+
+def _input(modifier: bpy.types.NodesModifier, name: str) -> tuple[Any, str]:
+    """Who holds the input `name`, and under which key: from 5.2 no longer the modifier itself."""
+    key = next(
+        item.identifier
+        for item in modifier.node_group.interface.items_tree
+        if item.item_type == "SOCKET" and item.in_out == "INPUT" and item.name == name
+    )
+    if hasattr(modifier, "properties"):
+        return getattr(modifier.properties.inputs, key), "value"
+    return modifier, key
 
 
 def denoise(scene: bpy.types.Scene) -> None:

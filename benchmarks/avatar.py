@@ -21,89 +21,39 @@ and posing cost: CPU time of all threads.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
-import io
 import json
 import shutil
-import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
+from clothed import (
+    BODY_JOINTS,
+    Bench,
+    baseline,
+    do,
+    load_tool,
+    mean_row,
+    posing_cost,
+    print_table,
+    say,
+    score_mesh,
+)
 from scipy.spatial import cKDTree
-from scipy.spatial.transform import Rotation
 
-from layfigure.engine.avatars.avatar import load_avatar
-from layfigure.engine.avatars.posing import Poser
-from layfigure.engine.avatars.rest_skinning import rest_transforms
 from layfigure.engine.avatars.scanimate.body import CanonicalBody
-from layfigure.engine.avatars.scanimate.skinning import blend, move
-from layfigure.engine.avatars.scans import Scans, load_scans
 from layfigure.engine.bodies.models import SHIPPED_NAME, load_model
 from layfigure.engine.bodies.pose_files import read_pose, with_minimal
 from layfigure.engine.bodies.registry import load_body_file
-from layfigure.engine.formats.ply import PlyMesh, read_ply, write_ply
-from layfigure.engine.jobs import run_job
-from layfigure.engine.motion.read import read_motion, read_pose_folder
-from layfigure.engine.progress import Progress
+from layfigure.engine.formats.ply import read_ply
 
-BODY_JOINTS = 22
 DISTANCES = ("to_body", "to_true_body")  # of a scan, on average
-SAMPLES = 100_000  # points on a mesh that is scored
-FRAMES, FPS = 30, 30.0  # of the motion by which posing is timed
 LIMITS = {  # at most so many millimetres of chamfer distance, at least such normals
     "pub_casual": {"chamfer": 4.5, "normals": 0.90},
     "pub_dress": {"chamfer": 9.5, "normals": 0.0},
 }
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where things are."""
-
-    data: Path
-    work: Path
-    tool: ModuleType  # DIR/tools/score.py
-
-    @property
-    def body(self) -> Path:
-        return self.data / "body" / "body.npz"
-
-    def outfit(self, name: str) -> Path:
-        return self.data / "scans" / name
-
-
-def load_tool(path: Path) -> ModuleType:
-    """The scorer that comes with the data."""
-    spec = importlib.util.spec_from_file_location("score", path)
-    assert spec is not None and spec.loader is not None, path
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def say(text: str) -> None:
-    print(f"... {text}", file=sys.stderr, flush=True)
-
-
-def do(job: str, out: Path, **params: object) -> Path:
-    """Run a job of the product, with its bar where somebody may look at it."""
-
-    def report(step: int, total: int, message: str, eta: float | None) -> None:
-        left = "" if eta is None else f", {eta:.0f} s left"
-        print(f"\r\x1b[K{step / total:4.0%} {message}{left}", end="", file=sys.stderr, flush=True)
-
-    shown = sys.stderr.isatty()
-    try:
-        return run_job(job, params, out, Progress(report if shown else lambda *_: None))
-    finally:
-        if shown:
-            print("\r\x1b[K", end="", file=sys.stderr)
 
 
 def register_all(bench: Bench, outfits: list[str], count: int) -> list[dict]:
@@ -210,83 +160,10 @@ def train(bench: Bench, outfit: str, steps: int | None) -> tuple[list[dict], dic
             rows.append(row | ({"from": nearest} if method == "nearest scan" else {}))
     cost = {"outfit": outfit, "threads": torch.get_num_threads()}
     cost |= {"cpu_min": cpu / 60, "wall_min": wall / 60} | posing_cost(bench, avatar)
-    return [*rows, *(mean_row(outfit, m, rows) for m in ("quick", "nearest scan"))], cost
-
-
-def score_mesh(bench: Bench, outfit: str, name: str, mesh: Path) -> dict[str, float]:
-    """The figures of the data's own scorer, which would print them."""
-    truth = bench.outfit(outfit) / "truth" / f"{name}_truth.npz"
-    asked = argparse.Namespace(truth=str(truth), pred=str(mesh), samples=SAMPLES)
-    with contextlib.redirect_stdout(io.StringIO()):
-        found = bench.tool.score_mesh(asked)
-    return {
-        "chamfer": found["chamfer_mean"],
-        "normals": found["normal_consistency"],
-        "from_truth": found["truth_to_surface_mean"],
-        "to_truth": found["surface_to_truth_mean"],
-    }
-
-
-def mean_row(outfit: str, method: str, rows: list[dict]) -> dict:
-    """The mean over the poses, and whether it reaches what is asked of the outfit."""
-    own = [r for r in rows if r["method"] == method]
-    keys = ("chamfer", "normals", "from_truth", "to_truth")
-    mean = {k: float(np.mean([r[k] for r in own])) for k in keys}
-    row = {"outfit": outfit, "pose": "MEAN", "method": method, **mean}
-    if outfit in LIMITS:
-        asked = LIMITS[outfit]
-        reached = mean["chamfer"] <= asked["chamfer"] and mean["normals"] >= asked["normals"]
-        row["limit"] = f"{asked['chamfer']:g}/{asked['normals']:g}".removesuffix("/0")
-        row["reached"] = "yes" if reached else "NO"
-    return row
-
-
-def posing_cost(bench: Bench, folder: Path) -> dict[str, float]:
-    """CPU seconds a frame of a motion, nothing written; what is made once is not in them."""
-    avatar = load_avatar(folder)
-    motion = read_motion(bench.data / "motions" / "wave_hello_poses.npz", avatar.person, FPS)
-    poser = Poser(avatar)
-    frames = list(zip(motion.pose_vectors, motion.trans, strict=True))[: FRAMES + 1]
-    poser(*frames[0])
-    start = time.process_time()
-    for pose, place in frames[1:]:
-        poser(pose, place)
-    seconds = (time.process_time() - start) / (len(frames) - 1)
-    steps, vertices = avatar.about["trained"]["steps"], len(avatar.mesh.vertices)
-    return {"steps": steps, "vertices": vertices, "cpu_s_frame": seconds}
-
-
-def baseline(bench: Bench, outfit: str, unseen: Path, folder: Path) -> dict[str, str]:
-    """Write NAME.ply for every unseen pose: the nearest scan, skinned. Returns which it was."""
-    body = load_body_file(bench.body)
-    scans = load_scans(bench.outfit(outfit) / "train", body, Progress(lambda *_: None))
-    person = CanonicalBody(scans.body)
-    folder.mkdir(parents=True)
-    chosen = {}
-    for name, pose, place in zip(*read_pose_folder(unseen, scans.body), strict=True):
-        row = nearest_pose(scans.poses, pose)
-        vertices = reposed(person, scans, row, pose) + place
-        write_ply(folder / f"{name}.ply", PlyMesh(vertices, scans.meshes[row].faces))
-        chosen[name] = scans.names[row]
-    return chosen
-
-
-def nearest_pose(poses: np.ndarray, pose: np.ndarray) -> int:
-    """Which of poses (S, J, 3) is least turned against `pose` (J, 3), on average of its joints."""
-    own = Rotation.from_rotvec(pose[1:BODY_JOINTS])
-    turned = [(own.inv() * Rotation.from_rotvec(p[1:BODY_JOINTS])).magnitude() for p in poses]
-    return int(np.mean(turned, axis=1).argmin())
-
-
-def reposed(person: CanonicalBody, scans: Scans, row: int, pose: np.ndarray) -> np.ndarray:
-    """The vertices (V, 3) of a scan in another pose, each moved as the skin nearest to it."""
-    old, new = (torch.as_tensor(p, dtype=torch.float32) for p in (scans.poses[row], pose))
-    points = scans.centred(row)
-    _, near = cKDTree(person.posed(old).numpy()).query(points)
-    weights = person.weights[near]
-    to_rest = torch.linalg.inv(blend(weights, rest_transforms(person, old)))
-    carried = blend(weights, rest_transforms(person, new)) @ to_rest
-    return move(carried, torch.as_tensor(points, dtype=torch.float32)).numpy()
+    return [
+        *rows,
+        *(mean_row(outfit, m, rows, LIMITS.get(outfit)) for m in ("quick", "nearest scan")),
+    ], cost
 
 
 TABLES = {
@@ -300,14 +177,6 @@ TABLES = {
     ),
     "cost": ("outfit", "steps", "threads", "cpu_min", "wall_min", "vertices", "cpu_s_frame"),
 }
-
-
-def print_table(rows: list[dict], columns: tuple[str, ...]) -> None:
-    print(" ".join(f"{c:>12}" for c in columns))
-    for row in rows:
-        cells = [row.get(c, "") for c in columns]
-        print(" ".join(f"{c:12.3f}" if isinstance(c, float) else f"{c!s:>12}" for c in cells))
-    print(flush=True)
 
 
 def run(bench: Bench, args: argparse.Namespace) -> dict[str, list[dict]]:

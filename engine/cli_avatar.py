@@ -19,7 +19,9 @@ def avatar_train(
     source: Annotated[
         Path | None, typer.Argument(help="A folder of registered scans; none: the example.")
     ] = None,
-    method: Annotated[str, typer.Option(help="scanimate.")] = "scanimate",
+    method: Annotated[str, typer.Option(help="scanimate, or scale: surface elements.")] = (
+        "scanimate"
+    ),
     preset: Annotated[str, typer.Option(help="quick (minutes on a CPU) or paper.")] = "quick",
     steps: Annotated[int | None, typer.Option(help="Steps of the surface's training.")] = None,
     colour: Annotated[bool, typer.Option(help="Learn the scans' colours.")] = True,
@@ -60,6 +62,9 @@ def avatar_pose(
     ] = False,
     resolution: Annotated[int, typer.Option(help="Of these surfaces, nodes an axis.")] = 256,
     ply: Annotated[bool, typer.Option("--ply", help="Also write NAME.ply for each pose.")] = False,
+    density: Annotated[
+        float, typer.Option(help="Of surface elements: points, 1 being one every 6 mm.")
+    ] = 1.0,
     pose_filter: Annotated[
         str, typer.Option(help="auto, none or scanimate: holds clothes in strange poses.")
     ] = "auto",
@@ -74,6 +79,7 @@ def avatar_pose(
         "remesh": remesh,
         "resolution": resolution,
         "ply": ply,
+        "density": density,
         "pose_filter": pose_filter,
         "device": device,
         "seed": seed,

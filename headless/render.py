@@ -30,6 +30,8 @@ from layfigure.addon.scene.import_result import (  # noqa: E402
     ImportOptions,
     import_result,
 )
+from layfigure.addon.scene.points import SHOWN, look, points_of, set_look, show  # noqa: E402
+from layfigure.addon.scene.points_nodes import COLORINGS, SHAPES  # noqa: E402
 from layfigure.addon.scene.whole_file import whole_file  # noqa: E402
 from layfigure.engine.formats.errors import InputError  # noqa: E402
 
@@ -58,8 +60,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=_size, help="WIDTHxHEIGHT; default: the clip's")
     parser.add_argument("--frames", type=_range, help="FIRST:LAST, Blender frames from 1")
     parser.add_argument("--plain", action="store_true", help="plain clothes, not the texture")
+    parser.add_argument("--show", choices=SHOWN, help="of a result with points; default: points")
+    parser.add_argument("--point-color", choices=COLORINGS, default="color")
+    parser.add_argument("--point-shape", choices=SHAPES, default="disc")
     parser.add_argument("--samples", type=int, default=16, help="for cycles and eevee")
     options = parser.parse_args(bootstrap.arguments())
+    if options.point_shape == "point" and options.engine == "workbench":
+        parser.error("--point-shape point: workbench shows points white; use cycles or eevee")
     if not any((options.output, options.still, options.fbx, options.blend)):
         parser.error("nothing to do: give --output, --still, --fbx or --blend")
     for name, ending in _ENDINGS.items():
@@ -90,6 +97,7 @@ def main() -> None:
     imported = import_result(bpy.context, options.result, ImportOptions(texture=not options.plain))
     for warning in imported.warnings:
         print(f"Note: {warning}", flush=True)
+    show_points(imported, options)
     if options.fbx:
         armatures = [person.armature for person in imported.people]
         export_fbx(bpy.context, armatures, options.fbx, options.fbx_preset)
@@ -110,12 +118,37 @@ def main() -> None:
         print(f"Wrote {options.output}", flush=True)
 
 
+def show_points(imported: ImportedResult, options: argparse.Namespace) -> None:
+    """What is shown of people with surface elements, and how."""
+    points = [person.points for person in imported.people if person.points]
+    if options.show not in (None, "mesh") and not points:
+        raise InputError(f"{options.result}: it has no points.", "Leave --show out.")
+    for thing in points:
+        show(thing, options.show or "points")
+        set_look(thing, options.point_shape, options.point_color)
+
+
+def box_of(things: list[bpy.types.Object], frames: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of the box around `things` in `frames`; points are measured as discs, because
+    scripts cannot see points that nodes have made."""
+    looks = {thing: look(thing) for thing in things if points_of(thing) == thing}
+    for points in looks:
+        set_look(points, "disc")
+    box = stage.motion_box(bpy.context, things, frames)
+    for points, (shape, _) in looks.items():
+        set_look(points, shape)
+    return box
+
+
 def set_stage(imported: ImportedResult, options: argparse.Namespace) -> None:
     """Engine, picture size, frame range, camera and surroundings."""
     scene = bpy.context.scene
-    meshes = [thing for person in imported.people for thing in person.shown]
-    painted = any(len(thing.data.color_attributes) for thing in meshes)
-    stage.use_engine(scene, options.engine, options.samples, painted)
+    seen = [thing for person in imported.people for thing in person.shown]
+    painted = any(len(thing.data.color_attributes) for thing in seen)
+    flat = options.point_color != "color" and any(
+        person.points in person.shown for person in imported.people
+    )
+    stage.use_engine(scene, options.engine, options.samples, painted, flat)
     turntable = options.camera == "turntable" or (options.camera is None and not imported.camera)
     if not turntable and imported.camera is None:
         raise InputError(f"{options.result}: it has no camera.", "Use --camera turntable.")
@@ -130,7 +163,7 @@ def set_stage(imported: ImportedResult, options: argparse.Namespace) -> None:
         scene.render.resolution_y += scene.render.resolution_y % 2
     _set_frames(scene, options)
     frames = np.linspace(scene.frame_start, scene.frame_end, _BOX_FRAMES).round().astype(int)
-    low, high = stage.motion_box(bpy.context, meshes, sorted(set(frames.tolist())))
+    low, high = box_of(seen, sorted(set(frames.tolist())))
     if turntable:
         stage.build_turntable(scene, low, high)
     if not turntable and imported.footage:

@@ -1,6 +1,16 @@
 """The add-on's operators: each gathers arguments and calls one function."""
 
-from . import avatar, correct, correctives, engine, export_fbx, fit_body, import_result, register
+from . import (
+    avatar,
+    correct,
+    correctives,
+    engine,
+    export_fbx,
+    fit_body,
+    import_result,
+    points,
+    register,
+)
 from .export_fbx import draw_export_menu
 from .import_result import draw_import_menu
 
@@ -13,6 +23,8 @@ CLASSES = (
     avatar.LAYFIGURE_OT_pose_avatar,
     avatar.LAYFIGURE_OT_rig_avatar,
     correctives.LAYFIGURE_OT_update_correctives,
+    points.LAYFIGURE_OT_show_points,
+    points.LAYFIGURE_OT_look_of_points,
     correct.LAYFIGURE_OT_keypoints_to_tracks,
     correct.LAYFIGURE_OT_refit,
     export_fbx.LAYFIGURE_OT_export_fbx,

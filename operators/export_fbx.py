@@ -12,12 +12,12 @@ from .base import LayfigureOperator
 
 
 def characters(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The armatures that the user means: selected, of selected meshes, or the only one."""
+    """The armatures that the user means: selected, of what is selected, or the only one."""
     found: list[bpy.types.Object] = []
     for thing in context.selected_objects:
-        armature = thing if thing.type == "ARMATURE" else thing.find_armature()
-        if armature is not None and armature not in found:
-            found.append(armature)
+        for armature in (thing, thing.find_armature(), thing.parent):
+            if armature is not None and armature.type == "ARMATURE" and armature not in found:
+                found.append(armature)
     if found:
         return found
     every = [thing for thing in context.view_layer.objects if thing.type == "ARMATURE"]

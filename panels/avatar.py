@@ -96,6 +96,7 @@ class LAYFIGURE_PT_train(_Step, bpy.types.Panel):
         """Scans, preset, name; Train, or Resume where a training was paused."""
         layout, settings = _fields(self.layout), context.scene.layfigure
         draw_labelled(layout, settings, "scans", "avatar_name", "output")
+        layout.row().prop(settings, "training_method", expand=True)
         layout.row().prop(settings, "training_preset", expand=True)
         layout.prop(settings, "colour")
         if not settings.scans:
@@ -123,6 +124,7 @@ class LAYFIGURE_PT_pose(_Step, bpy.types.Panel):
         layout, settings = _fields(self.layout), context.scene.layfigure
         draw_labelled(layout, settings, "avatar", "avatar_motion", "output")
         layout.prop(settings, "remesh")
+        layout.prop(settings, "density")
         missing = _missing(settings, motion=True)
         if missing:
             draw_text(layout, context, missing, "INFO")

@@ -150,6 +150,7 @@ def _copy_character(
         twin = mesh.copy()
         twin.data = mesh.data.copy()
         twin.parent = copy
+        twin.hide_viewport = False  # else Blender would not pose it
         for modifier in twin.modifiers:
             if modifier.type == "ARMATURE":
                 modifier.object = copy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -52,12 +53,21 @@ def build_mesh(
     return thing
 
 
-def paint(mesh: bpy.types.Mesh, colors: np.ndarray) -> None:
-    """Give the vertices of `mesh` their `colors` (V, 3) uint8, sRGB."""
-    layer = mesh.color_attributes.new(VERTEX_COLOURS, "BYTE_COLOR", "POINT")
+def paint(mesh: bpy.types.Mesh, colors: np.ndarray, name: str = VERTEX_COLOURS) -> None:
+    """Give the vertices of `mesh` their `colors` (V, 3) uint8, sRGB, as the attribute `name`."""
+    layer = mesh.color_attributes.new(name, "BYTE_COLOR", "POINT")
     values = np.ones((len(colors), 4), np.float32)
     values[:, :3] = colors / np.float32(255)
     layer.data.foreach_set("color_srgb", values.ravel())
+
+
+def play_pc2(thing: bpy.types.Object, path: Path, start: int) -> None:
+    """Let `thing` play the point cache at `path`, engine axes, from the frame `start` on."""
+    cache = thing.modifiers.new("Cache", "MESH_CACHE")
+    cache.cache_format, cache.filepath = "PC2", str(path)
+    cache.frame_start = float(start)
+    # the modifier's axes say where Blender's go in the file, not where the file's go in Blender
+    cache.forward_axis, cache.up_axis = "POS_Z", "NEG_Y"
 
 
 def skin(

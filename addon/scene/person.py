@@ -19,7 +19,8 @@ from .clothing import dress
 from .correctives import add_correctives, key_correctives
 from .keyframes import key_pose
 from .materials import SKIN, is_png, plain_material, texture_material
-from .mesh import add_shape_keys, build_mesh, key_expressions, skin
+from .mesh import add_shape_keys, build_mesh, key_expressions, play_pc2, skin
+from .points import MovingPoints, build_points, read_points, shown, stand_for
 from .rest_pose import bone_names, rest_bones
 from .sequence import build_sequence
 
@@ -48,16 +49,19 @@ class ImportedPerson:
     armature: bpy.types.Object
     mesh: bpy.types.Object
     sequence: list[bpy.types.Object] = field(default_factory=list)  # one a frame, then mesh hides
+    points: bpy.types.Object | None = None  # its surface elements, shown instead
 
     @property
     def shown(self) -> list[bpy.types.Object]:
-        """The meshes that one sees."""
-        return self.sequence or [self.mesh]
+        """The meshes and points that one sees."""
+        what = shown(self.points) if self.points else "mesh"
+        meshes = (self.sequence or [self.mesh]) if what != "points" else []
+        return [self.points, *meshes] if self.points and what != "mesh" else meshes
 
     @property
     def handle(self) -> bpy.types.Object:
         """What the user takes hold of."""
-        return self.mesh if self.armature.hide_get() else self.armature
+        return self.shown[0] if self.armature.hide_get() else self.armature
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Person:
     frames: np.ndarray  # (T,) Blender frames
     plays_cache: bool
     meshes: dict[str, PlyMesh]  # one a frame by name, where they are what is shown
+    points: MovingPoints | None  # that play beside the cache
 
 
 def read_person(
@@ -104,8 +109,9 @@ def read_person(
                 "Copy the whole folder again.",
             )
     meshes = {path.stem: read_ply(path) for path in paths}
+    points = read_points(files, len(motion.frame_ids)) if plays_cache else None
     frames = blender_frames(motion.frame_ids, result, options)
-    return Person(files, motion, frames, plays_cache, meshes)
+    return Person(files, motion, frames, plays_cache, meshes, points)
 
 
 def blender_frames(ids: np.ndarray, result: Result, options: ImportOptions) -> np.ndarray:
@@ -148,6 +154,10 @@ def build_person(
         mesh.hide_set(True)
     elif person.plays_cache:
         armature.hide_set(True)  # its bones would not move what one sees
+    if person.points:
+        start = int(frames[0])
+        made.points = build_points(person.files, person.points, start, armature, collection)
+        stand_for(made.points, made.sequence[0].users_collection[0] if made.sequence else mesh)
     return made
 
 
@@ -167,8 +177,4 @@ def _play_cache(mesh: bpy.types.Object, person: Person) -> None:
     """Play the point cache; the armature stays ready behind it, for FBX and for who wants it."""
     for modifier in mesh.modifiers:
         modifier.show_viewport = modifier.show_render = False
-    cache = mesh.modifiers.new("Cache", "MESH_CACHE")
-    cache.cache_format, cache.filepath = "PC2", str(person.files.pc2)
-    cache.frame_start = float(person.frames[0])
-    # the modifier's axes say where Blender's go in the file, not where the file's go in Blender
-    cache.forward_axis, cache.up_axis = "POS_Z", "NEG_Y"
+    play_pc2(mesh, person.files.pc2, int(person.frames[0]))

@@ -18,15 +18,20 @@ _BACKDROP = (0.55, 0.57, 0.6)
 _FLOOR = (0.55, 0.56, 0.58, 1.0)
 
 
-def use_engine(scene: bpy.types.Scene, engine: str, samples: int, painted: bool = False) -> None:
+def use_engine(
+    scene: bpy.types.Scene, engine: str, samples: int, painted: bool = False, flat: bool = False
+) -> None:
     """Choose the render engine by its short name, with settings that suit a figure.
 
     `painted`: its colours are its vertices', which Workbench shows only instead of textures.
+    `flat`: Workbench shows them without light.
     """
     scene.render.engine = ENGINES[engine]
     scene.view_settings.view_transform = "Standard"  # so that footage keeps its colours
     if engine == "workbench":
         _use_workbench(scene.display, painted)
+        if flat:
+            scene.display.shading.light = "FLAT"
     elif engine == "cycles":
         scene.cycles.samples, scene.cycles.device = samples, "CPU"
         scene.cycles.max_bounces = 4

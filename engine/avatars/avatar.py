@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,8 @@ from ..formats.body_file import BodyData, load_body, save_body
 from ..formats.errors import InputError
 from ..formats.npz import read_npz, write_npz
 from .canonical_mesh import CanonicalMesh
-from .quick.network import NetworkConfig
-from .quick.surface import QuickSurface
-from .scanimate.surface import OfficialSurface
+from .clothes import Clothes
+from .kinds import clothes_of, settings_of, tensors_of
 from .surface import Surface
 
 INDEX = "avatar.json"
@@ -34,17 +33,12 @@ _MESH = ("vertices", "faces", "vt", "ft", "weights", "colors")
 class Avatar:
     """A clothed person that any motion can drive. V vertices, J joints."""
 
-    surface: Surface
+    surface: Clothes
     mesh: CanonicalMesh
     texture: np.ndarray  # (size, size, 3) uint8 RGB
     person: BodyData  # without clothes, shape baked in; its joints are the avatar's
     poses: np.ndarray  # (S, J, 3) axis-angle: the poses it was learned from; may be none
     about: dict[str, Any] = field(default_factory=dict)  # preset, scans, training, notes
-
-    @property
-    def code(self) -> Tensor:
-        """The pose code in which the canonical mesh was extracted: the mean of what was learned."""
-        return mean_code(self.surface, self.poses)
 
 
 def mean_code(surface: Surface, poses: np.ndarray) -> Tensor:
@@ -56,19 +50,13 @@ def mean_code(surface: Surface, poses: np.ndarray) -> Tensor:
 
 def save_avatar(folder: Path, avatar: Avatar) -> None:
     """Write the files of `avatar` into `folder`."""
-    surface, about = avatar.surface, dict(avatar.about)
-    if isinstance(surface, QuickSurface):
-        about["network"] = asdict(surface.network.config)
-        about["hanging"] = surface.hanging
-        about["spread"] = round(float(np.degrees(surface.body.spread)), 6)
-    assert isinstance(surface, QuickSurface | OfficialSurface)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in surface.tensors().items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors_of(avatar.surface).items()}
     save_file(tensors, folder / "networks.safetensors")
     save_body(folder / "body.npz", avatar.person)
     mesh = {name: getattr(avatar.mesh, name) for name in _MESH}
     write_npz(folder / "mesh.npz", **mesh, poses=avatar.poses.astype(np.float32))
     write_texture(folder / "texture.png", avatar.texture)
-    index = {"format": FORMAT, "kind": "avatar", "method": "scanimate", **about}
+    index = {"format": FORMAT, "kind": "avatar", **settings_of(avatar.surface), **avatar.about}
     text = json.dumps(index, indent=1, ensure_ascii=False) + "\n"
     (folder / INDEX).write_text(text, encoding="utf-8")
 
@@ -92,17 +80,9 @@ def load_avatar(folder: str | os.PathLike) -> Avatar:
         tensors = load_file(path)
     except SafetensorError as error:
         raise InputError(f"{path}: the file is damaged ({error}).", _AGAIN) from error
-    surface: Surface
-    if about.get("preset") == "quick":
-        try:
-            config = NetworkConfig(**about["network"])
-            spread, hanging = float(about["spread"]), float(about["hanging"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{folder / INDEX}: an entry is wrong ({error!r}).", _AGAIN) from error
-        surface = QuickSurface.from_tensors(tensors, config, spread, hanging, person, path)
-    else:
-        surface = OfficialSurface.from_tensors(tensors, person, path)
-    return Avatar(surface, mesh, _read_texture(folder), person, arrays["poses"], about)
+    texture = _read_texture(folder)
+    surface = clothes_of(about, tensors, person, mesh, texture, path)
+    return Avatar(surface, mesh, texture, person, arrays["poses"], about)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:

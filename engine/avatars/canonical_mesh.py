@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix, csr_matrix, diags, identity
+from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..geometry.bake import bake, colours_at
 from ..geometry.band_grid import extract_band
-from ..geometry.mesh_clean import vertex_normals
+from ..geometry.mesh_clean import half_smoothing, vertex_normals
 from ..geometry.unwrap import unwrap
 from .rig import trim_weights
 from .surface import Surface
@@ -97,15 +97,6 @@ def _large(faces: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     _, piece = connected_components(graph, directed=False)
     size = np.bincount(piece)
     return chosen & (size[piece] >= _SMALL * count)
-
-
-def half_smoothing(faces: np.ndarray, count: int) -> csr_matrix:
-    """(V, V): each vertex half way to the mean of its neighbours."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    pairs = coo_matrix((np.ones(len(edges)), edges.T), (count, count)).tocsr()
-    pairs = ((pairs + pairs.T) > 0).astype(np.float64)
-    neighbours = np.maximum(np.asarray(pairs.sum(1)).ravel(), 1)
-    return ((identity(count) + diags(1 / neighbours) @ pairs) / 2).tocsr()
 
 
 def _main_pieces(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,20 +6,26 @@ it has skinning weights, a signed distance that depends on the pose, and a colou
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+import numpy as np
+import torch
+from torch import Tensor
 
-from .offsets import Offsets, WalkOffsets
-from .scanimate.body import CanonicalBody
+from ..geometry.isosurface import extract
+from .clothes import Clothes, MovingMesh
+from .offsets import OffsetMesh, Offsets, WalkOffsets
+
+if TYPE_CHECKING:
+    from .canonical_mesh import CanonicalMesh
 
 
-class Surface(nn.Module, ABC):
+class Surface(Clothes):
     """A clothed surface in canonical space. N points, J joints."""
 
     box_min: Tensor  # (3,) the box outside of which there is nothing, metres
     box_max: Tensor  # (3,)
-    body: CanonicalBody  # the person without clothes
     has_color: bool = False
 
     @abstractmethod
@@ -38,16 +44,26 @@ class Surface(nn.Module, ABC):
     def color(self, points: Tensor, code: Tensor) -> Tensor:
         """Colour (N, 3), 0 to 1, at canonical points (N, 3) on the surface."""
 
-    @abstractmethod
-    def skin(self, points: Tensor, weights: Tensor, pose: Tensor) -> Tensor:
-        """Posed points (N, 3), metres, of canonical points (N, 3) with weights (N, J).
-
-        `pose` (J, 3) axis-angle; the root turns about its own joint; no translation.
-        """
-
     def offsets(self, vertices: Tensor, normals: Tensor, weights: Tensor) -> Offsets:
         """How far poses push the vertices of a canonical mesh (V, 3) along its normals (V, 3).
 
         `weights` (V, J) are those of the vertices.
         """
         return WalkOffsets(self, vertices, normals)
+
+    def moving(self, mesh: CanonicalMesh) -> MovingMesh:
+        """Each vertex moves along its normal to the surface of the pose, then with the skin."""
+        return OffsetMesh(self, mesh)
+
+    def remeshed(
+        self, shown: Tensor, known: Tensor, resolution: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The zero set in the pose."""
+        code = self.pose_code(known)
+        vertices, faces = extract(
+            lambda points: self.distance(points, code), self.box_min, self.box_max, resolution
+        )
+        points = torch.from_numpy(vertices)
+        posed = self.skin(points, self.weights(points), shown)
+        colors = (self.color(points, code).clamp(0, 1) * 255).round().byte()
+        return posed.numpy(), faces, colors.numpy()

@@ -62,6 +62,36 @@ def write_ply(path: str | os.PathLike, mesh: PlyMesh) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_points_ascii(
+    path: str | os.PathLike,
+    points: np.ndarray,
+    normals: np.ndarray | None,
+    colors: np.ndarray,
+) -> None:
+    """Write `points` (N, 3), `normals` (N, 3) and `colors` (N, 3) uint8 as SCALE does: as text,
+    six decimals, opaque, with an empty list of faces. Whole or not at all."""
+    path = Path(path)
+    names = [("float", "x y z"), ("float", "nx ny nz"), ("uchar", "red green blue alpha")]
+    if normals is None:
+        del names[1]
+    header = ["ply", "format ascii 1.0", f"element vertex {len(points)}"]
+    header += [f"property {kind} {name}" for kind, group in names for name in group.split()]
+    header += ["element face 0", "property list uchar int vertex_indices", "end_header"]
+    opaque = np.full((len(points), 1), 255)
+    numbers = [points] if normals is None else [points, normals]
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        np.savetxt(
+            *(temporary, np.hstack([*numbers, colors, opaque])),
+            fmt=["%f"] * 3 * len(numbers) + ["%d"] * 4,
+            header="\n".join(header),
+            comments="",
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def read_ply(path: str | os.PathLike) -> PlyMesh:
     """The mesh of a PLY file, ascii or binary of either byte order.
 

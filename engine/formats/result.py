@@ -19,7 +19,8 @@ KINDS = (
     "avatar_meshes",  # besides, a mesh of its own for every frame
     "rig",  # a clothed mesh on an armature, with pose correctives
 )
-_PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture", "meshes")
+_POINT_FILES = ("points", "point_positions", "point_normals")
+_PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture", "meshes", *_POINT_FILES)
 
 
 @dataclass
@@ -33,6 +34,10 @@ class PersonFiles:
     keypoints: Path | None = None  # what it was fitted to, see formats.corrections
     texture: Path | None = None  # PNG in the body's UV map; alpha 0 where nothing was seen
     meshes: Path | None = None  # folder of one PLY a frame, their order that of their names
+    # surface elements, all three or none: see formats.points, and PC2 of places and unit normals
+    points: Path | None = None
+    point_positions: Path | None = None
+    point_normals: Path | None = None
 
     def mesh_files(self) -> list[Path]:
         """The meshes in the order of the frames: NAME_2 stands before NAME_10."""
@@ -115,6 +120,8 @@ def read_result(folder: str | os.PathLike) -> Result:
             motion, *others = (there(entry.get(k), k == "meshes") for k in _PERSON_FILES)
             assert motion is not None
             people.append(PersonFiles(str(entry["name"]), motion, *others))
+            if len({entry.get(k) is None for k in _POINT_FILES}) > 1:
+                raise ValueError(f"not all of {', '.join(_POINT_FILES)}")
         assert body is not None and people
         if index["kind"] not in KINDS:
             raise InputError(

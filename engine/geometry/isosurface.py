@@ -23,6 +23,10 @@ _COARSE = 4  # 17 nodes an axis are all evaluated
 _REPAIRS = 14
 
 
+class NoSurface(InputError):
+    """The function is nowhere zero."""
+
+
 @dataclass
 class Grid:
     """Values of a function at the nodes of a box. Away from its zero set they are interpolated."""
@@ -93,13 +97,13 @@ def progressive_grid(
 def marching_cubes(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """The zero set: vertices (V, 3) float32, metres, and faces (F, 3) int32 that look outward.
 
-    Raises InputError where the grid has no zero set.
+    Raises NoSurface where the grid has no zero set.
     """
     from skimage.measure import marching_cubes
 
     values = grid.values.detach().cpu().numpy()
     if not np.isfinite(values).all() or not values.min() < 0 < values.max():
-        raise InputError(
+        raise NoSurface(
             "The avatar has no surface: its signed distance is nowhere zero.",
             "It was trained too little or has diverged; train it longer or with other scans.",
         )

@@ -9,6 +9,8 @@ import numpy as np
 
 from .rasteriser import rasterise
 
+_LAYER = 1e-9  # that a face lies behind the one before
+
 
 @dataclass
 class UvMap:
@@ -31,9 +33,15 @@ class UvMap:
 
 
 def uv_map(vt: np.ndarray, ft: np.ndarray, size: int) -> UvMap:
-    """Texels of a mesh with corners `ft` (F, 3) at `vt` (U, 2), u right and v up, both 0..1."""
+    """Texels of a mesh with corners `ft` (F, 3) at `vt` (U, 2), u right and v up, both 0..1.
+
+    Where faces overlap, and on the edge between two, the first of them is seen.
+    """
     flat = np.column_stack([vt[:, 0] * size, (1 - vt[:, 1]) * size, np.ones(len(vt))])
-    raster = rasterise(flat, ft, 1.0, 1.0, 0.0, 0.0, size, size)
+    layer = 1 + _LAYER * np.arange(len(ft))  # as seen, a face stays where it is
+    corners = flat[ft] * layer[:, None, None]
+    own = np.arange(3 * len(ft)).reshape(-1, 3)
+    raster = rasterise(corners.reshape(-1, 3), own, 1.0, 1.0, 0.0, 0.0, size, size)
     face = raster.face_index.ravel()
     pixel = np.flatnonzero(face >= 0)
     weights = raster.barycentric.reshape(-1, 3)[pixel]

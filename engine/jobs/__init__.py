@@ -78,7 +78,9 @@ class AvatarTrainParams(Params):
     """A clothed avatar learned from registered scans."""
 
     source: Path | None = Field(None, description="a folder of registered scans; else the example")
-    method: Literal["scanimate"] = Field("scanimate", description="what the avatar is")
+    method: Literal["scanimate", "scale"] = Field(
+        "scanimate", description="an implicit surface, or surface elements for loose clothes"
+    )
     preset: Literal["quick", "paper"] = Field("quick", description="minutes on a CPU, or a GPU")
     steps: int | None = Field(None, ge=1, description="steps of the surface's training")
     colour: bool = Field(True, description="learn the scans' colours")
@@ -95,6 +97,7 @@ class AvatarPoseParams(Params):
     remesh: bool = Field(False, description="a surface of its own for every frame")
     resolution: int = Field(256, ge=32, le=1024, description="of these surfaces, nodes an axis")
     ply: bool = Field(False, description="also write NAME.ply for every pose")
+    density: float = Field(1.0, gt=0, le=50, description="of surface elements' points; 1: 6 mm")
     pose_filter: Literal["auto", "none", "scanimate"] = Field(
         "auto", description="what holds the clothes in poses that were never learned"
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..avatars.avatar import Avatar, load_avatar, write_texture
 from ..avatars.posing import Poser, rig_of
+from ..avatars.scale.elements import Elements
 from ..formats.body_file import save_body
 from ..formats.folder import whole_folder
 from ..formats.motion import Motion, save_motion
@@ -19,6 +20,7 @@ from ..formats.result import PersonFiles, Result, write_index
 from ..motion.read import is_pose_folder, read_motion, read_pose_folder
 from ..progress import Progress
 from . import AvatarPoseParams
+from .avatar_points import write_points
 
 _POSES_FPS = 2.0  # frames a second of poses that are no motion
 PERSON = "person_00"
@@ -32,16 +34,19 @@ def run_avatar_pose(params: AvatarPoseParams, out: Path, progress: Progress) -> 
     avatar = load_avatar(params.source)
     names, motion = motion_for(avatar, params.motion, params.fps)
     poser = Poser(avatar, params.pose_filter)
-    progress.plan(0.4, 0.6) if params.remesh else progress.plan(1.0)
+    pointed = isinstance(avatar.surface, Elements)
+    progress.plan(0.3, *([0.2] if pointed else []), *([0.5] if params.remesh else []))
     with whole_folder(out) as folder:
         person = folder / PERSON
         person.mkdir()
         progress.begin(len(names), "Posing")
-        plys = folder if params.ply and not params.remesh else None
+        plys = folder if params.ply and not params.remesh and not pointed else None
         write_pc2(person / "vertices.pc2", _frames(poser, names, motion, plys, progress))
         files = PersonFiles(PERSON, person / "motion.npz", person / "vertices.pc2")
+        if pointed:
+            write_points(poser, names, motion, files, params, progress)
         if params.remesh:
-            files.meshes = _remesh(poser, names, motion, folder, params, progress)
+            files.meshes = _remesh(poser, names, motion, files, params, progress)
         kind = "avatar_meshes" if params.remesh else "avatar"
         write_avatar_result(folder, kind, avatar, motion, files, about(avatar, params))
     return out
@@ -114,19 +119,20 @@ def _remesh(
     poser: Poser,
     names: list[str],
     motion: Motion,
-    folder: Path,
+    files: PersonFiles,
     params: AvatarPoseParams,
     progress: Progress,
 ) -> Path:
     """A mesh of its own for every frame; also OUT/NAME.ply where these were asked for."""
-    meshes = folder / PERSON / "meshes"
+    meshes = files.motion.with_name("meshes")
+    folder = files.motion.parent.parent
     meshes.mkdir()
     progress.begin(len(names), "Extracting a surface for each frame")
     for name, pose, place in zip(names, motion.pose_vectors, motion.trans, strict=True):
         vertices, faces, colors = poser.remeshed(pose, place, params.resolution)
         mesh = PlyMesh(vertices, faces, colors, None)
         write_ply(meshes / f"{name}.ply", mesh)
-        if params.ply:
+        if params.ply and files.points is None:
             write_ply(folder / f"{name}.ply", mesh)
         progress.tick()
     return meshes

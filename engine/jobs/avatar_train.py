@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..avatars.avatar import INDEX, Avatar, mean_code, save_avatar
-from ..avatars.canonical_mesh import extract_mesh
+from ..avatars.canonical_mesh import CanonicalMesh, extract_mesh
 from ..avatars.example import write_example
 from ..avatars.quick.train import PARTS as QUICK_PARTS
 from ..avatars.quick.train import STEPS, QuickOptions, train_quick
+from ..avatars.scale.train_quick import PARTS as QUICK_ELEMENTS_PARTS
+from ..avatars.scale.train_quick import train_quick_elements
 from ..avatars.scanimate.config import load_config
 from ..avatars.scanimate.train import PARTS as PAPER_PARTS
 from ..avatars.scanimate.train import PaperOptions, train_paper
@@ -23,14 +25,14 @@ from ..avatars.scans import Scans, load_scans
 from ..avatars.surface import Surface
 from ..bodies.models import load_model
 from ..bodies.smpl24 import pose_to_smpl24, smpl24_body
-from ..formats.body_file import BodyData
 from ..formats.errors import InputError
 from ..formats.folder import whole_folder
+from ..geometry.isosurface import NoSurface
 from ..progress import Progress
 from . import AvatarTrainParams
 
 _SETTINGS = "training.json"
-_Shown = list[tuple[np.ndarray, np.ndarray]]
+_READING, _MESH, _REST = 0.03, 0.11, 0.01  # shares of the work
 
 
 def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -> Path:
@@ -42,8 +44,8 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
     out = out.absolute()
     training = out.with_name(f"{out.name}.training")
     body = load_model(params.body)
-    own = QUICK_PARTS if params.preset == "quick" else PAPER_PARTS
-    progress.plan(0.03, *(0.85 * part for part in own), 0.12)
+    parts, learn = _RECIPES[params.method, params.preset]
+    progress.plan(_READING, *((1 - _READING - _REST) * part for part in parts), _REST)
     with whole_folder(out, mark=INDEX) as folder:
         source = params.source
         if source is None:
@@ -51,25 +53,20 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
             write_example(source)
         scans = load_scans(source, body, progress)
         _remember(training, params, scans)
-        learn = _quick if params.preset == "quick" else _paper
         try:
-            surface, person, poses, shown, about = learn(scans, params, training, progress)
+            avatar = learn(scans, params, training, progress)
+        except NoSurface:  # nothing to go on with: the training is over and of no use
+            shutil.rmtree(training)
+            raise
         except InputError:
             _forget_unbegun(training)
             raise
-        progress.begin(1, "Making the mesh and its texture")
-        code = mean_code(surface, poses)
-        bare = surface.body.vertices.numpy()
-        try:
-            mesh, texture = extract_mesh(surface, code, shown, bare)
-        except InputError:  # nothing to go on with: the training is over and of no use
-            shutil.rmtree(training)
-            raise
-        about |= {"preset": params.preset, "scans": scans.names, **_software(params)}
-        about["notes"] = [*scans.notes, *about["notes"]]
+        progress.begin(1, "Writing the avatar")
+        avatar.about |= {"preset": params.preset, "scans": scans.names, **_software(params)}
+        avatar.about["notes"] = [*scans.notes, *avatar.about["notes"]]
         if params.source is None:
             shutil.rmtree(source)
-        save_avatar(folder, Avatar(surface, mesh, texture, person, poses, about))
+        save_avatar(folder, avatar)
         for name in ("loss.csv", "logs"):
             _keep(training / name, folder / name)
         progress.tick()
@@ -77,19 +74,15 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
     return out
 
 
-def _quick(
-    scans: Scans, params: AvatarTrainParams, training: Path, progress: Progress
-) -> tuple[Surface, BodyData, np.ndarray, _Shown, dict[str, Any]]:
-    options = QuickOptions(params.steps or STEPS, params.colour, params.device, params.seed)
-    result = train_quick(scans, options, training, progress)
+def _quick(scans: Scans, params: AvatarTrainParams, training: Path, progress: Progress) -> Avatar:
+    result = train_quick(scans, _quick_options(params), training, progress)
     shown = [(s.points.numpy(), s.normals.numpy()) for s in result.samples.scans]
     about = {"trained": asdict(result.trained), "notes": result.notes}
-    return result.surface, scans.body, scans.poses, shown, about
+    mesh = _mesh(result.surface, scans.poses, shown, progress)
+    return Avatar(result.surface, *mesh, scans.body, scans.poses, about)
 
 
-def _paper(
-    scans: Scans, params: AvatarTrainParams, training: Path, progress: Progress
-) -> tuple[Surface, BodyData, np.ndarray, _Shown, dict[str, Any]]:
+def _paper(scans: Scans, params: AvatarTrainParams, training: Path, progress: Progress) -> Avatar:
     options = PaperOptions(
         steps=params.steps, colour=params.colour, device=params.device, seed=params.seed
     )
@@ -99,13 +92,46 @@ def _paper(
     flat = scans.poses.reshape(len(scans.names), -1)
     poses = (flat if flat.shape[1] == 72 else pose_to_smpl24(flat)).reshape(len(flat), -1, 3)
     about = {"trained": {k: asdict(v) for k, v in result.stages.items()}, "notes": result.notes}
-    return result.surface, smpl24_body(scans.body), poses, [], about
+    mesh = _mesh(result.surface, poses, [], progress)
+    return Avatar(result.surface, *mesh, smpl24_body(scans.body), poses, about)
+
+
+def _quick_elements(
+    scans: Scans, params: AvatarTrainParams, training: Path, progress: Progress
+) -> Avatar:
+    result = train_quick_elements(scans, _quick_options(params), training, progress)
+    about: dict[str, Any] = {"trained": asdict(result.trained), "notes": result.notes}
+    about["left_out_mm"] = round(result.left_out_mm, 2)
+    looks = result.mesh, result.texture
+    return Avatar(result.elements, *looks, scans.body, scans.poses, about)
+
+
+_RECIPES = {
+    ("scanimate", "quick"): ((*((1 - _MESH) * p for p in QUICK_PARTS), _MESH), _quick),
+    ("scanimate", "paper"): ((*((1 - _MESH) * p for p in PAPER_PARTS), _MESH), _paper),
+    ("scale", "quick"): (QUICK_ELEMENTS_PARTS, _quick_elements),
+}
+
+
+def _quick_options(params: AvatarTrainParams) -> QuickOptions:
+    return QuickOptions(params.steps or STEPS, params.colour, params.device, params.seed)
+
+
+def _mesh(
+    surface: Surface,
+    poses: np.ndarray,
+    shown: list[tuple[np.ndarray, np.ndarray]],
+    progress: Progress,
+) -> tuple[CanonicalMesh, np.ndarray]:
+    progress.begin(1, "Making the mesh and its texture")
+    return extract_mesh(surface, mean_code(surface, poses), shown, surface.body.vertices.numpy())
 
 
 def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
     """Write down what is trained; refuse to go on with a training of something else."""
     facts = {
         "source": None if params.source is None else str(params.source.absolute()),
+        "method": params.method,
         "preset": params.preset,
         "steps": params.steps,
         "body": params.body,

@@ -51,18 +51,22 @@ class Layout:
         self.said.append(text)
 
     def prop(self, data, name: str, text: str | None = None, **_options) -> None:
-        assert name in data.bl_rna.properties, name
-        self.said.append(data.bl_rna.properties[name].name if text is None else text)
+        known = data.bl_rna.properties
+        assert name in known or data.path_resolve(name) is not None, name
+        self.said.append(known[name].name if text is None else text)
 
     def progress(self, factor: float, type: str, text: str) -> None:
         assert 0 <= factor <= 1 and type == "BAR"
         self.said.append(text)
 
-    def operator(self, name: str, text: str | None = None, icon: str = "NONE") -> SimpleNamespace:
+    def operator(
+        self, name: str, text: str | None = None, icon: str = "NONE", depress: bool = False
+    ) -> SimpleNamespace:
         assert icon in self.ICONS, icon
         module, verb = name.split(".")
         rna = getattr(getattr(bpy.ops, module), verb).get_rna_type()
-        self.said.append(rna.name if text is None else text)
+        words = rna.name if text is None else text
+        self.said.append(f"[{words}]" if depress else words)
         return SimpleNamespace()
 
 
@@ -89,4 +93,5 @@ class _Drawn:
 
 def all_panels() -> str:
     """All words in the tab."""
-    return " || ".join(drawn(panel) for panel in PANELS)
+    shown = [p for p in PANELS if not hasattr(p, "poll") or p.poll(bpy.context)]
+    return " || ".join(drawn(panel) for panel in shown)

@@ -59,3 +59,9 @@ def coat_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def coat_avatar(coat_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The avatar folder that is learned from `coat_scans`. Not to be changed."""
     return train(coat_scans, tmp_path_factory.mktemp("trained") / "avatar")
+
+
+@pytest.fixture(scope="session")
+def coat_elements(coat_scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The avatar of surface elements that is learned from `coat_scans`. Not to be changed."""
+    return train(coat_scans, tmp_path_factory.mktemp("elements") / "avatar", method="scale")

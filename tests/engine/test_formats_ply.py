@@ -11,7 +11,7 @@ import pytest
 import trimesh
 
 from layfigure.engine.formats.errors import InputError
-from layfigure.engine.formats.ply import PlyMesh, read_ply, write_ply
+from layfigure.engine.formats.ply import PlyMesh, read_ply, write_ply, write_points_ascii
 
 VERTICES = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0.25]], np.float32)
 FACES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -55,6 +55,29 @@ def test_we_read_trimesh(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "a.ply").write_bytes(trimesh.exchange.ply.export_ply(mesh, encoding=encoding))
     found = read_ply(tmp_path / "a.ply")
     same(PlyMesh(found.vertices, found.faces, found.colors), PlyMesh(VERTICES, FACES, COLORS))
+
+
+@pytest.mark.parametrize("normals", [NORMALS, None], ids=["normals", "no normals"])
+def test_points_as_scale_writes_them(tmp_path: Path, normals: np.ndarray | None) -> None:
+    write_points_ascii(tmp_path / "a.ply", VERTICES, normals, COLORS)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ply"]
+    lines = (tmp_path / "a.ply").read_text().splitlines()
+    middle = "" if normals is None else " -1.000000"
+    assert lines[-1].split()[:3] == ["0.000000", "1.000000", "0.250000"]
+    assert lines[-1].endswith(f"{middle} 250 251 252 255") and len(lines[-1].split()) == (
+        7 if normals is None else 10
+    )
+    header = lines[: lines.index("end_header")]
+    assert header[:3] == ["ply", "format ascii 1.0", "element vertex 4"]
+    assert header[-3:] == [
+        "property uchar alpha",
+        "element face 0",
+        "property list uchar int vertex_indices",
+    ]
+    same(read_ply(tmp_path / "a.ply"), PlyMesh(VERTICES, colors=COLORS, normals=normals))
+    read = trimesh.load(tmp_path / "a.ply", process=False)
+    np.testing.assert_allclose(read.vertices, VERTICES, atol=1e-6)
+    np.testing.assert_array_equal(read.visual.vertex_colors[:, :3], COLORS)
 
 
 def test_text_with_polygons_and_more_properties(tmp_path: Path) -> None:

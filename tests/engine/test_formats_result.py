@@ -16,6 +16,13 @@ from layfigure.engine.formats.errors import InputError
 from layfigure.engine.formats.motion import Motion, load_motion, save_motion
 from layfigure.engine.formats.npz import read_npz, write_npz
 from layfigure.engine.formats.pc2 import read_pc2, write_pc2
+from layfigure.engine.formats.points import (
+    PointCloud,
+    load_points,
+    normal_colors,
+    patch_colors,
+    save_points,
+)
 from layfigure.engine.formats.result import PersonFiles, Result, read_result, write_index
 from layfigure.engine.formats.skeleton import (
     BONE_NAMES,
@@ -139,6 +146,40 @@ def test_meshes_of_every_frame_come_in_the_order_of_the_frames(folder: Path) -> 
     assert again == result
     names = [path.name for path in again.people[0].mesh_files()]
     assert names == ["walk_1.ply", "walk_9.ply", "walk_10.ply"]
+
+
+def test_points_of_a_person(folder: Path) -> None:
+    own, person = folder / "person_00", read_result(folder).people[0]
+    patch = np.array([0, 0, 2, 5], np.int32)
+    cloud = PointCloud(patch_colors(patch, 1), patch, patch_colors(patch))
+    person.points, person.point_positions, person.point_normals = (
+        own / name for name in ("points.npz", "points.pc2", "normals.pc2")
+    )
+    save_points(person.points, cloud)
+    for path in (person.point_positions, person.point_normals):
+        write_pc2(path, np.zeros((4, 4, 3), np.float32))
+    result = read_result(folder)
+    result.people = [person]
+    write_index(folder, result)
+    assert read_result(folder) == result
+    same(cloud, load_points(person.points))
+    person.point_normals = None
+    write_index(folder, result)
+    with pytest.raises(InputError, match="point_normals"):
+        read_result(folder)
+    cloud.patch = patch[:3]
+    save_points(person.points, cloud)
+    with pytest.raises(InputError, match="do not belong together"):
+        load_points(person.points)
+
+
+def test_colours_of_points() -> None:
+    colors = patch_colors(np.array([3, 0, 3, 1]))
+    assert colors.dtype == np.uint8 and len(np.unique(colors, axis=0)) == 3
+    np.testing.assert_array_equal(colors[0], colors[2])
+    assert (patch_colors(np.arange(9), 1) != patch_colors(np.arange(9), 2)).any()
+    shown = normal_colors(np.array([[0, 0, 1], [-1, 0, 0], [0, -0.5, 0.5]]))
+    np.testing.assert_array_equal(shown, [[128, 128, 255], [0, 128, 128], [128, 64, 191]])
 
 
 @pytest.mark.parametrize("name", ["body.npz", "camera.npz", "person_00/motion.npz", "result.json"])

@@ -37,6 +37,7 @@ _SMALLER = {  # the sizes of the product make one avatar in minutes, these in se
     "quick.samples._PER_SCAN": 6000,
     "quick.samples._FREE": 12000,
     "quick.train._PREVIEW": 32,
+    "scale.nodes.MOST_FACES": 6000,
 }
 _TURNS: tuple[dict[str, tuple[float, float, float]], ...] = (
     {},

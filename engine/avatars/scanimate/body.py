@@ -31,6 +31,7 @@ class CanonicalBody(nn.Module):
     rest: Tensor  # (V, 3) T-pose
     weights: Tensor  # (V, J)
     joints: Tensor  # (J, 3) T-pose
+    spread_pose: Tensor  # (J, 3) axis-angle, in which the body is that of canonical space
     faces: Tensor  # (F, 3)
     vertices: Tensor  # (V, 3) canonical
     normals: Tensor  # (V, 3) canonical, outward
@@ -52,6 +53,7 @@ class CanonicalBody(nn.Module):
         pose = torch.zeros(len(data.parents), 3)
         for name, sign in _HIPS.items():
             pose[data.joint_names.index(name), 2] = sign * math.radians(spread)
+        self._keep("spread_pose", pose)
         bones = self._from_rest(pose)
         self._keep("from_rest", blend(self.weights, bones))
         self._keep("to_rest", torch.linalg.inv(bones))

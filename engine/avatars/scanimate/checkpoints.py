@@ -8,7 +8,6 @@ network). Sizes come from the tensors: the `opt` of a colour checkpoint describe
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...formats.errors import InputError
+from ..checkpoint_file import read_plain
 from .body import SPREAD
 from .networks import ENCODED, SdfNet, SkinNet, TextureNet
 
@@ -59,23 +59,10 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
     Raises InputError for a file that is missing, cut short, holds more than tensors and plain
     values, or is of another program.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file.", "Check the path.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: this is no checkpoint of plain tensors; it could run code and is not read.",
-            _WRONG,
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path}: the checkpoint is damaged or cut short.", "Copy or download it again."
-        ) from error
-    if not isinstance(content, Mapping) or "fwd_skin_net" not in content:
+    content = read_plain(path, _WRONG)
+    if "fwd_skin_net" not in content:
         raise InputError(f"{path}: this is a checkpoint of another network.", _WRONG)
-    return dict(content)
+    return content
 
 
 def load_networks(
