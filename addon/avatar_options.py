@@ -90,7 +90,7 @@ class AvatarOptions:
         description="How many points an avatar of surface elements gets, times its usual number",
         default=1.0,
         min=0.1,
-        max=16.0,
+        max=50.0,
     )
     correctives: bpy.props.IntProperty(
         name="Correctives",

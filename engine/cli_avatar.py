@@ -28,8 +28,11 @@ def avatar_train(
     body: Annotated[
         str, typer.Option(help="The body of minimal.ply: a name or a model file.")
     ] = "layfigure",
+    uv: Annotated[
+        Path | None, typer.Option(help="An OBJ with UVs for a body without (SMPL).")
+    ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="SCANimate's YAML, for the preset paper.")
+        Path | None, typer.Option(help="The YAML of SCANimate or SCALE, for the preset paper.")
     ] = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -42,6 +45,7 @@ def avatar_train(
         "steps": steps,
         "colour": colour,
         "body": body,
+        "uv": None if uv is None else str(uv),
         "config": None if config is None else str(config),
         "device": device,
         "seed": seed,
@@ -115,22 +119,30 @@ def avatar_rig(
 
 @avatar.command("import")
 def avatar_import(
-    source: Annotated[Path, typer.Argument(help="ckpt_latest.pt, or a colour checkpoint.")],
+    source: Annotated[
+        Path, typer.Argument(help="ckpt_latest.pt, a colour checkpoint, SCALE's _model.pt.")
+    ],
     output: Out,
     minimal: Annotated[Path, typer.Option(help="The minimal body of the person, .ply.")],
     body: Annotated[str, typer.Option(help="The registered SMPL that it was made with.")],
     skin: Annotated[Path | None, typer.Option(help="ckpt_trained_skin_nets.pt.")] = None,
     color: Annotated[Path | None, typer.Option(help="ckpt_color_latest.pt.")] = None,
+    latent: Annotated[Path | None, typer.Option(help="SCALE's _latent_vecs.pt.")] = None,
+    uv: Annotated[Path | None, typer.Option(help="SCALE: an OBJ with the body's UVs.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="SCALE: .npy of the pixels it uses.")] = None,
     device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
-    """Read official SCANimate checkpoints; write an avatar."""
+    """Read official checkpoints of SCANimate, or with --latent of SCALE; write an avatar."""
     params = {
         "source": str(source),
         "minimal": str(minimal),
         "body": body,
         "skin": None if skin is None else str(skin),
         "color": None if color is None else str(color),
+        "latent": None if latent is None else str(latent),
+        "uv": None if uv is None else str(uv),
+        "mask": None if mask is None else str(mask),
         "device": device,
         "seed": seed,
     }

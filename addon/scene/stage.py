@@ -12,6 +12,7 @@ from .. import compat
 from .footage import Footage
 from .keyframes import write_curves
 from .materials import plain_material
+from .mesh import VERTEX_COLOURS
 
 ENGINES = {"workbench": "BLENDER_WORKBENCH", "cycles": "CYCLES", "eevee": compat.EEVEE}
 _BACKDROP = (0.55, 0.57, 0.6)
@@ -24,14 +25,15 @@ def use_engine(
     """Choose the render engine by its short name, with settings that suit a figure.
 
     `painted`: its colours are its vertices', which Workbench shows only instead of textures.
-    `flat`: Workbench shows them without light.
+    `flat`: Workbench shows them as they are, without light and shadow.
     """
     scene.render.engine = ENGINES[engine]
     scene.view_settings.view_transform = "Standard"  # so that footage keeps its colours
     if engine == "workbench":
         _use_workbench(scene.display, painted)
         if flat:
-            scene.display.shading.light = "FLAT"
+            shading = scene.display.shading
+            shading.light, shading.show_cavity, shading.show_shadows = "FLAT", False, False
     elif engine == "cycles":
         scene.cycles.samples, scene.cycles.device = samples, "CPU"
         scene.cycles.max_bounces = 4
@@ -86,6 +88,8 @@ def _add_floor(
     rim = np.stack([np.cos(angles), np.sin(angles), 0 * angles], 1) * radius
     mesh.from_pydata(rim.tolist(), [], [tuple(range(64))])
     mesh.materials.append(plain_material("floor", _FLOOR, 0.9))
+    painted = mesh.color_attributes.new(VERTEX_COLOURS, "FLOAT_COLOR", "POINT")
+    painted.data.foreach_set("color", _FLOOR * len(rim))  # Workbench may show these alone
     floor = bpy.data.objects.new("floor", mesh)
     floor.location = centre
     collection.objects.link(floor)

@@ -16,10 +16,12 @@ from .canonical_mesh import CanonicalMesh
 from .clothes import Clothes
 from .quick.network import NetworkConfig
 from .quick.surface import QuickSurface
+from .scale.config import ScaleConfig
+from .scale.paper import PaperElements
 from .scale.template import TemplateElements
 from .scanimate.surface import OfficialSurface
 
-_Kind = QuickSurface | OfficialSurface | TemplateElements
+_Kind = QuickSurface | OfficialSurface | TemplateElements | PaperElements
 METHODS = ("scanimate", "scale")
 
 
@@ -27,6 +29,8 @@ def settings_of(clothes: Clothes) -> dict[str, Any]:
     """What avatar.json must tell so that `clothes_of` finds its way."""
     if isinstance(clothes, TemplateElements):
         return {"method": "scale", "spread": _degrees(clothes)}
+    if isinstance(clothes, PaperElements):
+        return {"method": "scale", "network": asdict(clothes.network.config)}
     settings: dict[str, Any] = {"method": "scanimate"}
     if isinstance(clothes, QuickSurface):
         settings["network"] = asdict(clothes.network.config)
@@ -57,13 +61,16 @@ def clothes_of(
     if method not in METHODS:
         raise InputError(f"{path.parent}: '{method}' is no kind of avatar.", "Update Layfigure.")
     try:
+        if method == "scale" and not quick:
+            config = ScaleConfig(**about["network"])
+            return PaperElements.from_tensors(tensors, config, person, path)
         if method == "scale":
             spread = float(about["spread"])
             return TemplateElements.from_tensors(tensors, spread, person, mesh, texture, path)
         if quick:
-            config = NetworkConfig(**about["network"])
+            size = NetworkConfig(**about["network"])
             spread, hanging = float(about["spread"]), float(about["hanging"])
-            return QuickSurface.from_tensors(tensors, config, spread, hanging, person, path)
+            return QuickSurface.from_tensors(tensors, size, spread, hanging, person, path)
     except (KeyError, TypeError, ValueError) as error:
         where = path.with_name("avatar.json")
         raise InputError(f"{where}: an entry is wrong ({error!r}).", again) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,11 @@ class Scans:
     meshes: list[Scan]
     body: BodyData  # the person without clothes, shape baked in
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def fingerprint(self) -> str:
+        """What these poses are, to know them again."""
+        return sha256(self.poses.tobytes() + self.transl.tobytes()).hexdigest()
 
     def centred(self, row: int) -> np.ndarray:
         """Vertices (V, 3) of a scan, moved so that the body in it has no translation."""

@@ -85,7 +85,10 @@ class AvatarTrainParams(Params):
     steps: int | None = Field(None, ge=1, description="steps of the surface's training")
     colour: bool = Field(True, description="learn the scans' colours")
     body: str = Field("layfigure", description="the body of minimal.ply: a name or a model file")
-    config: Path | None = Field(None, description="SCANimate's YAML, for the preset paper")
+    uv: Path | None = Field(None, description="an OBJ with UVs for a body without (SMPL)")
+    config: Path | None = Field(
+        None, description="the YAML of SCANimate or SCALE, for the preset paper"
+    )
 
 
 class AvatarPoseParams(Params):
@@ -112,13 +115,16 @@ class AvatarRigParams(Params):
 
 
 class AvatarImportParams(Params):
-    """Official SCANimate checkpoints as an avatar."""
+    """Official checkpoints of SCANimate or SCALE as an avatar."""
 
-    source: Path = Field(description="ckpt_latest.pt, or a colour checkpoint")
+    source: Path = Field(description="ckpt_latest.pt, a colour checkpoint, or SCALE's _model.pt")
     minimal: Path = Field(description="the minimal body of the person, .ply")
     body: str = Field("layfigure", description="the body of the minimal one: a registered SMPL")
     skin: Path | None = Field(None, description="ckpt_trained_skin_nets.pt")
     color: Path | None = Field(None, description="ckpt_color_latest.pt")
+    latent: Path | None = Field(None, description="SCALE's _latent_vecs.pt")
+    uv: Path | None = Field(None, description="SCALE: an OBJ with UVs for a body without (SMPL)")
+    mask: Path | None = Field(None, description="SCALE: the .npy of the pixels that it uses")
 
 
 # The job NAME is done by run_NAME(params, out, progress) -> folder, in the module NAME of this

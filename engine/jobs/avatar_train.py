@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,11 @@ from ..avatars.canonical_mesh import CanonicalMesh, extract_mesh
 from ..avatars.example import write_example
 from ..avatars.quick.train import PARTS as QUICK_PARTS
 from ..avatars.quick.train import STEPS, QuickOptions, train_quick
+from ..avatars.scale.config import ScaleConfig, ScaleTraining, read_config
+from ..avatars.scale.packed_scans import PackedScans, is_packed, load_packed
+from ..avatars.scale.position_map import with_uvs
+from ..avatars.scale.train_paper import PARTS as PAPER_ELEMENTS_PARTS
+from ..avatars.scale.train_paper import PaperElementsOptions, train_paper_elements
 from ..avatars.scale.train_quick import PARTS as QUICK_ELEMENTS_PARTS
 from ..avatars.scale.train_quick import train_quick_elements
 from ..avatars.scanimate.config import load_config
@@ -25,6 +31,7 @@ from ..avatars.scans import Scans, load_scans
 from ..avatars.surface import Surface
 from ..bodies.models import load_model
 from ..bodies.smpl24 import pose_to_smpl24, smpl24_body
+from ..formats.body_file import BodyData
 from ..formats.errors import InputError
 from ..formats.folder import whole_folder
 from ..geometry.isosurface import NoSurface
@@ -44,6 +51,8 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
     out = out.absolute()
     training = out.with_name(f"{out.name}.training")
     body = load_model(params.body)
+    if params.uv is not None:
+        body = with_uvs(body, params.uv)
     parts, learn = _RECIPES[params.method, params.preset]
     progress.plan(_READING, *((1 - _READING - _REST) * part for part in parts), _REST)
     with whole_folder(out, mark=INDEX) as folder:
@@ -51,7 +60,7 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
         if source is None:
             source = folder / "scans"
             write_example(source)
-        scans = load_scans(source, body, progress)
+        scans = _load(params, source, body, progress)
         _remember(training, params, scans)
         try:
             avatar = learn(scans, params, training, progress)
@@ -72,6 +81,26 @@ def run_avatar_train(params: AvatarTrainParams, out: Path, progress: Progress) -
         progress.tick()
     shutil.rmtree(training)
     return out
+
+
+def _load(
+    params: AvatarTrainParams, source: Path, body: BodyData, progress: Progress
+) -> Scans | PackedScans:
+    if not is_packed(source):
+        return load_scans(source, body, progress)
+    if (params.method, params.preset) != ("scale", "paper"):
+        raise InputError(
+            f"{source}: packed frames of SCALE tell no poses.",
+            "Train on them with --method scale --preset paper, or give scans with poses.",
+        )
+    config, training = _scale_config(params)
+    return load_packed(source, body, config.img_size, training.data_spacing, progress)
+
+
+def _scale_config(params: AvatarTrainParams) -> tuple[ScaleConfig, ScaleTraining]:
+    if params.config is None:
+        return ScaleConfig(), ScaleTraining()
+    return read_config(params.config)
 
 
 def _quick(scans: Scans, params: AvatarTrainParams, training: Path, progress: Progress) -> Avatar:
@@ -106,11 +135,34 @@ def _quick_elements(
     return Avatar(result.elements, *looks, scans.body, scans.poses, about)
 
 
-_RECIPES = {
+def _paper_elements(
+    scans: Scans | PackedScans, params: AvatarTrainParams, training: Path, progress: Progress
+) -> Avatar:
+    options = PaperElementsOptions(
+        *_scale_config(params),
+        steps=params.steps,
+        colour=params.colour,
+        device=params.device,
+        seed=params.seed,
+    )
+    result = train_paper_elements(scans, options, training, progress)
+    about = {"trained": asdict(result.trained), "notes": result.notes}
+    looks = result.mesh, result.texture
+    poses = scans.poses if isinstance(scans, Scans) else _no_poses(scans.body)
+    return Avatar(result.elements, *looks, scans.body, poses, about)
+
+
+_Learn = Callable[[Any, AvatarTrainParams, Path, Progress], Avatar]
+_RECIPES: dict[tuple[str, str], tuple[tuple[float, ...], _Learn]] = {
     ("scanimate", "quick"): ((*((1 - _MESH) * p for p in QUICK_PARTS), _MESH), _quick),
     ("scanimate", "paper"): ((*((1 - _MESH) * p for p in PAPER_PARTS), _MESH), _paper),
     ("scale", "quick"): (QUICK_ELEMENTS_PARTS, _quick_elements),
+    ("scale", "paper"): (PAPER_ELEMENTS_PARTS, _paper_elements),
 }
+
+
+def _no_poses(body: BodyData) -> np.ndarray:
+    return np.zeros((0, len(body.parents), 3), np.float32)
 
 
 def _quick_options(params: AvatarTrainParams) -> QuickOptions:
@@ -127,7 +179,7 @@ def _mesh(
     return extract_mesh(surface, mean_code(surface, poses), shown, surface.body.vertices.numpy())
 
 
-def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
+def _remember(training: Path, params: AvatarTrainParams, scans: Scans | PackedScans) -> None:
     """Write down what is trained; refuse to go on with a training of something else."""
     facts = {
         "source": None if params.source is None else str(params.source.absolute()),
@@ -135,10 +187,11 @@ def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
         "preset": params.preset,
         "steps": params.steps,
         "body": params.body,
-        "config": None if params.config is None else _digest(params.config.read_bytes()),
+        "config": _digest(params.config),
+        "uv": _digest(params.uv),
         "seed": params.seed,
         "scans": scans.names,
-        "poses": _digest(scans.poses.tobytes() + scans.transl.tobytes()),
+        "poses": scans.fingerprint,
     }
     path = training / _SETTINGS
     if path.is_file():
@@ -156,8 +209,8 @@ def _remember(training: Path, params: AvatarTrainParams, scans: Scans) -> None:
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def _digest(data: bytes) -> str:
-    return sha256(data).hexdigest()
+def _digest(path: Path | None) -> str | None:
+    return None if path is None else sha256(path.read_bytes()).hexdigest()
 
 
 def _forget_unbegun(training: Path) -> None:

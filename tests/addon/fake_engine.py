@@ -22,6 +22,7 @@ from layfigure.engine.formats import corrections, ply
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from make_avatar import clothed_body, coat_colors, make_avatar  # noqa: E402
+from make_points import make_points  # noqa: E402
 
 PROTOCOL = int(os.environ.get("FAKE_PROTOCOL", "1"))
 LEFT_WRIST, LEFT_HAND = 7, slice(25, 46)
@@ -110,17 +111,20 @@ def train(order: dict, cancelled: threading.Event) -> None:
         say("progress", id=order["id"], step=step, total=40, message="Training", eta_s=40.0 - step)
         time.sleep(0.02)
     out.mkdir()
-    (out / "avatar.json").write_text("{}")
+    (out / "avatar.json").write_text(json.dumps({"method": order["params"]["method"]}))
     (work / "loss.csv").rename(out / "loss.csv")
     shutil.rmtree(work)
     say("result", id=order["id"], folder=str(out))
 
 
 def pose_or_rig(order: dict, _cancelled: threading.Event) -> None:
-    """The coat, walking."""
+    """The coat, walking; with points where the avatar is of surface elements."""
     kinds = {"avatar_rig": "rig", "avatar_pose": "avatar"}
+    about = json.loads((Path(order["params"]["source"]) / "avatar.json").read_text())
+    pointed = about.get("method") == "scale" and order["job"] == "avatar_pose"
     remeshed = order["params"].get("remesh", False)
-    make_avatar(Path(order["out"]), "avatar_meshes" if remeshed else kinds[order["job"]])
+    make = make_points if pointed else make_avatar
+    make(Path(order["out"]), "avatar_meshes" if remeshed else kinds[order["job"]])
     say("result", id=order["id"], folder=order["out"])
 
 

@@ -12,7 +12,7 @@ from layfigure.addon.scene.preview import show_preview
 from layfigure.addon.session import session
 from layfigure.addon.training import Training, training_folder
 from layfigure.engine.formats.errors import InputError
-from layfigure.engine.jobs import RegisterParams
+from layfigure.engine.jobs import AvatarPoseParams, AvatarTrainParams, RegisterParams
 from layfigure.panels.avatar import (
     LAYFIGURE_PT_avatar,
     LAYFIGURE_PT_pose,
@@ -197,3 +197,16 @@ def test_register_says_what_is_known(settings, tmp_path):
         "unit": "mm",
     }
     RegisterParams.model_validate(params)
+
+
+def test_an_avatar_of_surface_elements(settings, tmp_path):
+    settings.training_method, settings.density = "scale", 2.0
+    AvatarTrainParams.model_validate(avatar_requests.train_request(settings)[1])
+    assert bpy.ops.layfigure.train_avatar() == {"FINISHED"}
+    (tmp_path / "walk.npz").write_bytes(b"")
+    settings.avatar_motion = str(tmp_path / "walk.npz")
+    posing = avatar_requests.pose_request(settings)[1]
+    assert AvatarPoseParams.model_validate(posing).density == 2
+    assert bpy.ops.layfigure.pose_avatar() == {"FINISHED"}
+    points = bpy.context.view_layer.objects.active
+    assert points.name == "person_00 points" and bpy.ops.layfigure.show_points.poll()

@@ -18,6 +18,7 @@ TOOL = ROOT.parent / "shared" / "tools" / "real-blender"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from make_avatar import make_avatar  # noqa: E402
+from make_points import make_points  # noqa: E402
 from make_result import make_result  # noqa: E402
 
 
@@ -86,6 +87,44 @@ def test_figures_of_avatars(blender, tmp_path):
     for preset in ("generic", "unreal", "unity"):
         assert figures[f"fbx_{preset}_mm"] < 1
         assert figures[f"fbx_{preset}_texture"] < 0.01
+
+
+def test_figures_of_points(blender, tmp_path):
+    figures = _figures(blender, "tests/blender/check_points.py", tmp_path)
+    assert figures["points_mm"] < 0.1 and figures["mesh_mm"] < 0.1
+    assert figures["points_turned"] < 1e-3
+    assert figures["points_color"] == figures["points_patch"] == 0
+    assert figures["points_normal"] <= 3
+    for name in ("workbench_disc", "cycles_disc", "cycles_point", "eevee_disc", "eevee_point"):
+        assert figures[f"{name}_pixels"] > 1000 and figures[f"{name}_off"] <= 2, name
+
+
+def test_film_and_still_of_points(blender, tmp_path):
+    make_points(tmp_path / "coat", frames=3)
+    files = ("--output", tmp_path / "film.mp4", "--still", tmp_path / "still.png")
+    files += ("--still-frame", 1)  # from the front
+    asked = ("--result", tmp_path / "coat", "--size", "240x320", "--camera", "turntable")
+    done = blender("headless/render.py", *asked, *files, "--point-color", "normal")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Frame 3/3" in done.stdout and (tmp_path / "film.mp4").stat().st_size > 1000
+    picture = cv2.imread(str(tmp_path / "still.png")).astype(int)
+    blue, green, red = picture[..., 0], picture[..., 1], picture[..., 2]
+    facing = (blue > red + 40) & (blue > green + 40)
+    assert facing.sum() > 500, "normals that look at the camera are blue"
+    mesh = ("--still", tmp_path / "mesh.png", "--show", "mesh")
+    assert blender("headless/render.py", *asked, *mesh).returncode == 0
+    picture = cv2.imread(str(tmp_path / "mesh.png")).astype(int)
+    assert (picture[..., 2] > 2 * picture[..., 1] + 30).sum() > 500, "the coat's red"
+    shape = ("--still", tmp_path / "point.png", "--point-shape", "point")
+    done = blender("headless/render.py", *asked, *shape)
+    assert done.returncode == 2 and "use cycles or eevee" in done.stderr
+
+
+def test_points_of_a_result_without_any(blender, tmp_path):
+    make_avatar(tmp_path / "coat", frames=2)
+    asked = ("--result", tmp_path / "coat", "--still", tmp_path / "still.png", "--show", "both")
+    done = blender("headless/render.py", *asked)
+    assert done.returncode == 2 and "it has no points" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["avatar", "avatar_meshes", "rig"])

@@ -91,6 +91,19 @@ def test_person_makes_an_avatar_of_scans(screen, tmp_path, monkeypatch):
     assert [status for _, status in story["jobs"]] == ["done", "cancelled", "done", "done", "done"]
 
 
+def test_person_looks_at_surface_elements(screen, tmp_path, monkeypatch):
+    monkeypatch.setenv("REAL_BLENDER_SCREEN", "1600x1300")
+    (tmp_path / "coat").mkdir()
+    (tmp_path / "walk.npz").write_bytes(b"")
+    what = ("--scans", tmp_path / "coat", "--motion", tmp_path / "walk.npz")
+    launcher = ROOT / "tests" / "addon" / "fake_engine.py"
+    story = screen("ui_points.py", *what, launcher=str(launcher))
+    assert story["posed"] == "Imported" and story["at_first"] == ["points", "disc", "color"]
+    assert story["mesh"] == "mesh" and story["both"] == "both"
+    assert story["normal"] == ["disc", "normal"] and story["patch"] == ["point", "patch"]
+    assert story["after_undo"] == []
+
+
 def test_person_corrects_a_fit(screen, clip, tmp_path):
     make_dance(tmp_path / "dance", clip)
     story = screen("ui_correct.py", "--clip", clip, "--result", tmp_path / "dance")

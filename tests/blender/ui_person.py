@@ -128,6 +128,57 @@ def picture(name, kind="VIEW_3D"):
     subprocess.run(["convert", str(path), "-crop", cut, str(_out / f"{name}_tab.png")], check=True)
 
 
+def ended(name, times=1):
+    """Whether so many jobs of that name are over and their result has arrived."""
+    jobs = [job for job in session().jobs.jobs if job.name == name]
+    waits = [job for job in jobs if not job.ended or (job.status == "done" and not job.note)]
+    return len(jobs) == times and not waits
+
+
+def press(x, y):
+    """Click the button that is there and take the mouse away."""
+    yield from click(x, y)
+    rest_mouse()
+
+
+def open_panel(operator, above):
+    """Click the header below the button of the operator `above` until `operator` is to be seen.
+
+    Where it is.
+    """
+    view()[0].tag_redraw()
+    yield 1.5  # what has just ended is told above the steps and moves them
+    x, y = yield from find_button(above, step=12)
+    for down in (40, 30, 50, 60, 70):
+        yield from click(x, y + down)
+        yield 0.5
+        try:
+            return (yield from find_button(operator, step=12, between=(y - 60, y + 350)))
+        except LookupError:
+            continue
+    raise LookupError(f"no panel with {operator} opens")
+
+
+def look_at(thing):
+    """Let the 3D view show `thing` from the front."""
+    area, _, main = view()
+    for other in bpy.context.selected_objects:
+        other.select_set(False)
+    thing.select_set(True)
+    bpy.context.view_layer.objects.active = thing
+    with bpy.context.temp_override(window=window(), area=area, region=main):
+        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_selected()
+
+
+def still(name):
+    """A picture of the screen, the mouse out of the way."""
+    rest_mouse()
+    view()[0].tag_redraw()
+    yield 1.5
+    picture(name)
+
+
 def armatures():
     """The characters in the scene."""
     return [thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE"]

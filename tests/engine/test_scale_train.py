@@ -262,12 +262,18 @@ def test_it_learns_the_coat(
 ) -> None:
     """Points leave the skin for the coat, and normals turn outward; no pose was held back."""
     training = ScaleTraining(
-        epochs=60, batch_size=3, rise_start=20, decay_start=20, val_every=0, lr=3e-3
+        epochs=50,
+        batch_size=3,
+        rise_start=15,
+        decay_start=15,
+        val_every=0,
+        lr=4e-3,
+        scan_npoints=1500,
     )
     before = frame_errors(new(scans).eval(), frames[4])
     elements = run(new(scans), frames, tmp_path, training)
     after = frame_errors(elements, frames[4])
-    assert after["m2s"] < before["m2s"] / 5 and after["s2m"] < before["s2m"] / 2
+    assert after["m2s"] < before["m2s"] / 3 and after["s2m"] < before["s2m"] / 2
     assert after["normal"] < before["normal"] / 2
     losses = read_rows(tmp_path / "loss.csv")["s2m"]
     assert 1.5 * losses[-1] < losses[0]
@@ -287,6 +293,37 @@ def test_it_learns_the_coat(
         alike = (color - torch.tensor(getattr(tiny_avatar, paint))).abs().amax(1) < 20
         assert alike.float().mean() > 0.95
     check_carried(elements, pose)
+
+
+@pytest.mark.slow
+def test_from_scans_to_a_mesh_that_moves(
+    scans: Scans, pose: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layfigure.engine.avatars.scale.paper_mesh.VOXEL", 0.02)
+    monkeypatch.setattr("layfigure.engine.avatars.scale.paper_mesh.TEXTURE", 128)
+    progress = silent()
+    progress.plan(*PARTS)
+    training = ScaleTraining(batch_size=3, lr=3e-3, scan_npoints=2000)
+    options = PaperElementsOptions(SMALL, training, steps=150, device="cpu")
+    result = train_paper_elements(scans, options, tmp_path, progress)
+    assert result.trained.steps == 150 and not result.notes
+    mesh, data = result.mesh, tiny_avatar.dressed()
+    rest = CanonicalBody(data).vertices.numpy()
+    for vertices, truth in (
+        (mesh.vertices, rest),
+        (
+            result.elements.moving(mesh)(pose, pose).numpy(),
+            tiny_avatar.posed(data, pose[None].numpy(), np.zeros((1, 3), np.float32))[0],
+        ),
+    ):
+        gap, _ = cKDTree(vertices).query(truth[tiny_avatar.covered()])
+        assert np.median(gap) < 0.015
+    assert np.allclose(mesh.weights.sum(1), 1, atol=1e-5)
+    assert result.texture.shape == (128, 128, 3)
+    for name, side in (("RED", 1), ("BLUE", -1)):
+        rows = (mesh.vertices[:, 1] - result.elements.body.joints[0, 1].item()) * side > 0.1
+        off = np.abs(mesh.colors[rows].astype(int) - getattr(tiny_avatar, name)).max(1)
+        assert (off < 20).mean() > 0.95
 
 
 def check_carried(elements: PaperElements, pose: torch.Tensor) -> None:

@@ -41,6 +41,8 @@ class QuickOptions:
     colour: bool = True
     device: str = "auto"
     seed: int = 0
+    spread: float = SPREAD  # degrees that each leg is turned outward in canonical space
+    hanging: float | None = None  # None: what the scans say, see choose_hanging
     network: NetworkConfig = field(default_factory=NetworkConfig)
 
 
@@ -62,9 +64,10 @@ def train_quick(
     Begins as many parts of `progress` as PARTS has. Raises Cancelled, and InputError for scans that
     leave nothing to learn from.
     """
-    body = CanonicalBody(scans.body, SPREAD)
+    body = CanonicalBody(scans.body, options.spread)
     unposer = Unposer(body, weight_field(body, HANGING[0]))
-    unposer.field.hanging = choose_hanging(scans, unposer)
+    hanging = options.hanging
+    unposer.field.hanging = choose_hanging(scans, unposer) if hanging is None else hanging
     influence = Influence(body.data, unposer.field)
     samples = canonicalise(scans, unposer, influence, progress, options.seed)
     network = new_network(options.network, body, samples, options.seed)

@@ -64,7 +64,8 @@ class Elements(Clothes):
         area = self.areas(shown)
         points, _ = self.posed(shown, known, even_places(torch.ones_like(area)))
         cell = float((points.amax(0) - points.amin(0)).max()) / resolution
-        places = even_places(whole_numbers(area * _POINTS_A_CELL / cell**2))
+        count = whole_numbers(area * _POINTS_A_CELL / cell**2)
+        places = even_places(count.clamp_min(1))
         points, normals = self.posed(shown, known, places)
         colors = (self.color(places) * 255).round().byte().numpy()
         depth = math.ceil(math.log2(resolution))

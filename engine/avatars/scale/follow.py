@@ -24,7 +24,7 @@ _SCAN_POINTS = 8000  # that look for their nodes
 _FAR = (0.08, 0.1)  # m beyond which nodes and scan have nothing to do with each other
 _FACING = 0.2  # cosine
 _PULL = (0.05, 0.1)  # of a point itself beside its plane
-_SMOOTH, _LENGTH = 10.0, 2e-4  # beside squared metres
+_SMOOTH, _LENGTH = 10.0, 1e-3  # beside squared metres
 _LATER = 0.5  # what is left of both once the nodes are about right
 
 

@@ -12,6 +12,8 @@ from ...geometry.mesh_clean import half_smoothing, reduce_faces, vertex_normals
 
 MOST_FACES = 24_000
 _NEAR = 8  # nodes that a vertex is carried by
+_LOOSE = (0.004, 0.03)  # m from the skin, between which clothes come loose
+_SOFT = 80  # rounds of smoothing of weights: over some 10 cm
 _SEEDS = 800  # patches that a surface is shown as, about as many as SCALE has
 
 
@@ -57,6 +59,21 @@ def carried_by(
     share = alike**2 * np.exp(-((distance / width) ** 2))
     share /= share.sum(1, keepdims=True)
     return near.astype(np.int32), share.astype(np.float32)
+
+
+def softened(nodes: Nodes, weights: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Skinning weights (N, J) that pass slowly from leg to leg where clothes hang loose.
+
+    `away` (N,): metres from the skin. Where a skirt's weights jump, it folds as the legs part.
+    """
+    once = half_smoothing(nodes.faces, len(nodes.vertices))
+    share = np.clip((away - _LOOSE[0]) / (_LOOSE[1] - _LOOSE[0]), 0, 1)[:, None]
+    share = share**2 * (3 - 2 * share)
+    soft = weights
+    for _ in range(_SOFT):
+        soft = share * (once @ soft) + (1 - share) * weights
+        soft = soft / soft.sum(1, keepdims=True)
+    return soft
 
 
 def patches(points: np.ndarray, seeds: int = _SEEDS) -> np.ndarray:

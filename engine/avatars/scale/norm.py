@@ -1,4 +1,4 @@
-"""Batch normalisation and softplus of rows, in one: exact sums, and half of the memory."""
+"""Batch normalisation and softplus of rows, in one: accurate sums, and less memory."""
 
 from __future__ import annotations
 

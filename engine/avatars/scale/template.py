@@ -50,13 +50,8 @@ class TemplateElements(Elements):
         self.weights = torch.from_numpy(mesh.weights).float()
         self.patch = torch.from_numpy(patches(mesh.vertices[mesh.faces].mean(1)))
         self.learned = {name: learned[name] for name in _LEARNED}
-        self._influence = self.influence(body, self.learned["weights"])
+        self._influence = influence_of(body.data, self.learned["weights"].numpy())
         self._features = torch.stack([pose_features(body, p) for p in self.learned["poses"]])
-
-    @staticmethod
-    def influence(body: CanonicalBody, weights: Tensor) -> Tensor:
-        """(N, J) how much each joint of a pose matters to nodes with skinning weights (N, J)."""
-        return influence_of(body.data, weights.numpy())
 
     def canonical(self, known: Tensor) -> Tensor:
         """Canonical vertices (V, 3) as the pose `known` (J, 3) shapes them."""

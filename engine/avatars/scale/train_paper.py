@@ -18,6 +18,7 @@ from ..scans import Scans
 from .config import ScaleConfig, ScaleTraining
 from .data import samples_of_scans
 from .packed import PackedFrame
+from .packed_scans import PackedScans
 from .paper import PaperElements
 from .paper_mesh import elements_mesh
 from .paper_stage import ElementsStage
@@ -55,7 +56,7 @@ class PaperElementsResult:
 
 
 def train_paper_elements(
-    scans: Scans, options: PaperElementsOptions, folder: Path, progress: Progress
+    source: Scans | PackedScans, options: PaperElementsOptions, folder: Path, progress: Progress
 ) -> PaperElementsResult:
     """Train on scans in `folder`, going on where an earlier run was ended.
 
@@ -63,11 +64,13 @@ def train_paper_elements(
     without UVs.
     """
     seed, training = options.seed, options.training
-    elements = PaperElements.untrained(scans.body, options.config, options.query_size, seed)
-    every = samples_of_scans(scans, elements.map, progress, seed=seed)[:: training.data_spacing]
-    held_back = every[_HOLD_BACK // 2 :: _HOLD_BACK] if len(every) >= _HOLD_BACK else []
-    names = [frame.scan_name for frame in held_back]
-    frames = [frame for frame in every if frame.scan_name not in names]
+    elements = PaperElements.untrained(source.body, options.config, options.query_size, seed)
+    if isinstance(source, PackedScans):
+        progress.begin(1, "Looking at the packed frames")
+        frames, held_back = source.frames, source.held_back
+    else:
+        every = samples_of_scans(source, elements.map, progress, seed=seed)
+        frames, held_back = _held_back(every[:: training.data_spacing])
     if options.steps is not None:
         training = in_steps(training, options.steps, len(frames))
     trained = train_elements(
@@ -81,16 +84,26 @@ def train_paper_elements(
         seed=seed,
     )
     progress.begin(1, "Making the mesh and its texture")
-    if options.colour:
-        elements.paint(scans)
+    if options.colour and isinstance(source, Scans):
+        elements.paint(source)
     mesh, texture = elements_mesh(elements)
     progress.tick()
     notes = [trained.note] if trained.note else []
     if held_back:
-        notes.append(f"Held back to know which state is best: {', '.join(names)}.")
+        names = ", ".join(frame.scan_name for frame in held_back)
+        notes.append(f"Held back to know which state is best: {names}.")
     if options.colour and elements.colors is None:
         notes.append("The scans have no colours, so the avatar has none.")
     return PaperElementsResult(elements, mesh, texture, trained, notes)
+
+
+def _held_back(every: list[PackedFrame]) -> tuple[list[PackedFrame], list[PackedFrame]]:
+    """What is learned from, and one frame of so many that is not."""
+    if len(every) < _HOLD_BACK:
+        return every, []
+    first = _HOLD_BACK // 2
+    learned = [frame for row, frame in enumerate(every) if row % _HOLD_BACK != first]
+    return learned, every[first::_HOLD_BACK]
 
 
 def train_elements(
