@@ -19,6 +19,7 @@ _PACKAGES = (
     ("av", "av", "reading and writing video", True),
     ("pydantic", "pydantic", "job parameters", True),
     ("mediapipe", "mediapipe", "finding people in footage (without it: OpenPose JSON only)", False),
+    ("pymeshlab", "pymeshlab", "meshes from the points of surface elements", False),
 )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..geometry.bake import bake, colours_at
 from ..geometry.band_grid import extract_band
-from ..geometry.mesh_clean import half_smoothing, vertex_normals
+from ..geometry.mesh_clean import half_smoothing, smooth_borders, vertex_normals
 from ..geometry.unwrap import unwrap
 from .rig import trim_weights
 from .surface import Surface
@@ -25,6 +25,7 @@ _FACING = 0.2  # least cosine between the normals of the two
 _LEAST_SHARE = 0.15  # of the scans, and at least two
 _AT_BODY = 0.03  # m; a surface so near the body may stay though no scan shows it
 _HEM_ROUNDS = 10  # of smoothing of the border between what stays and what goes
+_BORDER_ROUNDS = 12  # of smoothing of open borders, which were cut between voxels
 _SMALL = 0.02  # of the mesh; smaller loose pieces are dropped, smaller openings closed
 
 
@@ -55,6 +56,7 @@ def extract_mesh(
         there = _supported(vertices, faces, shown, body)
         faces = faces[there[faces].all(1)]
     vertices, faces = _main_pieces(vertices, faces)
+    vertices = smooth_borders(vertices, faces, _BORDER_ROUNDS)
     vt, ft = unwrap(vertices, faces, TEXTURE)
     weights = trim_weights(surface.weights(torch.from_numpy(vertices)).numpy())
 

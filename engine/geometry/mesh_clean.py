@@ -25,7 +25,27 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 def half_smoothing(faces: np.ndarray, count: int) -> csr_matrix:
     """(V, V): each vertex half way to the mean of its neighbours."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return _half_way(_sides(faces), count)
+
+
+def smooth_borders(vertices: np.ndarray, faces: np.ndarray, rounds: int) -> np.ndarray:
+    """Vertices (V, 3) with those on open borders moved along these; all others stay."""
+    sides = np.sort(_sides(faces), 1)
+    each, uses = np.unique(sides, axis=0, return_counts=True)
+    border = each[uses == 1]
+    once, moved = _half_way(border, len(vertices)), vertices.astype(np.float64)
+    on = np.unique(border)
+    for _ in range(rounds):
+        moved[on] = (once @ moved)[on]
+    return moved.astype(vertices.dtype)
+
+
+def _sides(faces: np.ndarray) -> np.ndarray:
+    """(3 F, 2) the edges of all faces."""
+    return np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+
+
+def _half_way(edges: np.ndarray, count: int) -> csr_matrix:
     pairs = coo_matrix((np.ones(len(edges)), edges.T), (count, count)).tocsr()
     pairs = ((pairs + pairs.T) > 0).astype(np.float64)
     neighbours = np.maximum(np.asarray(pairs.sum(1)).ravel(), 1)
