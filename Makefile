@@ -34,7 +34,8 @@ lint: install
 		-p layfigure.operators -p layfigure.panels
 
 test: lint
-	$(BIN)/python -m pytest tests/engine tests/addon -m "not real_blender and not slow"
+	$(BIN)/python -m pytest tests/engine tests/addon -m "not real_blender and not slow" \
+		-n auto --maxprocesses 4 --dist loadfile
 
 # Trainings and fits of minutes: killed and resumed, on truth data where it is there.
 test-slow: install

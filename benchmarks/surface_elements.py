@@ -147,7 +147,8 @@ def cost(bench: Bench, outfit: str) -> tuple[list[dict], dict[str, float]]:
     elements = PaperElements.untrained(scans.body, ScaleConfig())
     frames = samples_of_scans(scans, elements.map, quiet)
     rows = compare(elements, frames, threads=1)  # waiting threads would count as work
-    return rows, difference(elements.eval(), frames[0])
+    apart = difference(elements.eval(), frames[0])
+    return rows, {"points_um": 1e6 * apart["points_m"], "normals_1e6": 1e6 * apart["normals"]}
 
 
 TABLES = {
@@ -160,7 +161,7 @@ TABLES = {
         *("cpu_s_frame", "points", "points_cpu_s"),
     ),
     "cost": ("threads", "work", "ours", "plain", "ratio"),
-    "valid_pixels": ("points_m", "normals"),
+    "valid_pixels": ("points_um", "normals_1e6"),
 }
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...formats.errors import InputError
 from ...geometry.mesh_clean import vertex_normals
+from ...geometry.visibility import seen_faces
 from ...progress import Progress
 from ..rest_skinning import Unposer
 from ..scanimate.body import CanonicalBody
@@ -86,7 +87,8 @@ def canonicalise(
         progress.tick()
     points = np.concatenate([s.points.numpy() for s in found])
     away, _ = cKDTree(points).query(unposer.body.vertices.numpy())
-    body = _of_body(unposer.body, hands | (own & (away > _HOLE)), influence)
+    stands_in = own & (away > _HOLE) & _skin(unposer.body)  # not the inside of the mouth
+    body = _of_body(unposer.body, hands | stands_in, influence)
     return _with_free_space(found, body, influence, random)
 
 
@@ -185,6 +187,14 @@ def _named(body: CanonicalBody, parts: tuple[str, ...]) -> np.ndarray:
 def _own_parts(body: CanonicalBody) -> np.ndarray:
     """(V,) bool: hands, feet and head, which stand in for holes in the scans."""
     return _named(body, (*_HANDS, *_ENDS))
+
+
+def _skin(body: CanonicalBody) -> np.ndarray:
+    """(V,) bool: vertices of what is seen of the body."""
+    faces = body.data.faces
+    seen = np.zeros(len(body.vertices), bool)
+    seen[faces[seen_faces(body.vertices.numpy(), faces)]] = True
+    return seen
 
 
 def _of_body(body: CanonicalBody, chosen: np.ndarray, influence: Influence) -> ScanSamples:

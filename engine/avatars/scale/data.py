@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...geometry.mesh_file import Scan
-from ...geometry.rasteriser import rasterise
 from ...geometry.rotations import axis_angle_to_matrix
+from ...geometry.visibility import seen_faces
 from ...progress import Progress
 from ..scanimate.body import CanonicalBody
 from ..scans import Scans
@@ -16,10 +15,6 @@ from .packed import PackedFrame
 from .position_map import PositionMap
 
 POINTS = 40_000  # of each scan, as in the original's data
-_VIEWS = 14  # directions from which the outside is seen
-_PIXELS = 320  # of such a view
-_FAR = 100.0  # metres from which it is seen: as good as parallel
-_THROUGH = 0.006  # metres that may lie behind what is seen: a pixel's slope, not another sheet
 
 
 def samples_of_scans(
@@ -38,7 +33,9 @@ def samples_of_scans(
         vertices = at_pelvis(body, pose)
         turn = axis_angle_to_matrix(pose[0]).double().numpy()
         scan = (scans.centred(row) - body.joints[0].double().numpy()) @ turn
-        corners = scan[outer_faces(scan, scans.meshes[row])]
+        faces = scans.meshes[row].faces
+        # Elements describe one sheet: what lies under clothes would draw them inward.
+        corners = scan[faces[seen_faces(scan, faces)]]
         random = np.random.default_rng((seed, row))
         frames.append(
             PackedFrame(
@@ -78,34 +75,3 @@ def spread_evenly(
     points = (1 - u) * a[face] + u * (1 - v) * b[face] + u * v * c[face]
     normals = across[face] / area[face, None]
     return points.astype(np.float32), normals.astype(np.float32)
-
-
-def outer_faces(vertices: np.ndarray, scan: Scan) -> np.ndarray:
-    """Corners (n, 3) of the faces of `scan`, at `vertices` (V, 3), that are seen from outside.
-
-    Elements describe one sheet. What lies under clothes would draw them inward.
-    """
-    corners = vertices[scan.faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    points = np.concatenate([vertices, corners.mean(1)]) - (vertices.min(0) + vertices.max(0)) / 2
-    focal = _PIXELS * _FAR / (1.05 * float(np.linalg.norm(np.ptp(vertices, axis=0))))
-    seen = np.zeros(len(normals), bool)
-    for toward in _directions(_VIEWS):
-        side = np.cross((0.0, 1.0, 0.0), toward)
-        side /= np.linalg.norm(side)
-        placed = points @ np.stack([side, np.cross(toward, side), -toward], 1) + (0, 0, _FAR)
-        lens = focal, focal, _PIXELS / 2, _PIXELS / 2
-        depth = rasterise(placed[: len(vertices)], scan.faces, *lens, _PIXELS, _PIXELS).depth
-        middle = placed[len(vertices) :]
-        column, row = np.floor(middle[:, :2] / middle[:, 2:] * focal + _PIXELS / 2).astype(int).T
-        seen |= (middle[:, 2] < depth[row, column] + _THROUGH) & (normals @ toward > 0)
-    return scan.faces[seen]
-
-
-def _directions(count: int) -> np.ndarray:
-    """Unit vectors (count, 3) spread evenly (a Fibonacci spiral), none of them along y."""
-    place = np.arange(count) + 0.5
-    height = 1 - 2 * place / count
-    turn = np.pi * (1 + 5**0.5) * place
-    across = np.sqrt(1 - height**2)
-    return np.stack([across * np.cos(turn), height, across * np.sin(turn)], 1)

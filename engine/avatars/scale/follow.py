@@ -63,7 +63,8 @@ class Follower:
             if step % _AGAIN == 0:
                 match.search(posed.detach(), vertex_normals(posed.detach(), self.faces))
             held = _SMOOTH * (self.laplacian @ offsets).square().sum(1).mean()
-            held = held + _LENGTH * (self._lengths(posed) / self.length - 1).square().mean()
+            longer = (self._lengths(posed) - self.length) / self.length.mean()
+            held = held + _LENGTH * longer.square().mean()
             loss = match.cost(posed) + (1.0 if early else _LATER) * held
             optimizer.zero_grad()
             loss.backward()
@@ -75,7 +76,7 @@ class Follower:
         return skin(self.body, self.vertices + offsets, self.weights, pose)
 
     def _lengths(self, points: Tensor) -> Tensor:
-        return (points[self.edges[:, 0]] - points[self.edges[:, 1]]).norm(dim=1).clamp_min(1e-6)
+        return (points[self.edges[:, 0]] - points[self.edges[:, 1]]).norm(dim=1)
 
 
 class _Match:

@@ -1,0 +1,1 @@
+"""What animals look like in pictures: annotated data sets, their keypoints, masks and measures."""
