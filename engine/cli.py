@@ -188,17 +188,18 @@ def _tell_notes(folder: Path) -> None:
 def models_add(
     file: Annotated[
         Path,
-        typer.Argument(help="An SMPL, SMPL-H or SMPL-X file, VPoser's folder, or gmm_08.pkl."),
+        typer.Argument(help="An SMPL, SMPL-H, SMPL-X or SMAL file, VPoser's folder, gmm_08.pkl."),
     ],
     name: Annotated[str | None, typer.Option(help="What to call it; default: the file's.")] = None,
 ) -> None:
-    """Check a body model or a pose prior of yours and remember where it lies."""
-    from .bodies.models import add_model
+    """Check a body, an animal or a pose prior of yours and remember where it lies."""
+    from .bodies.models import ANIMALS, PRIORS, add_model
 
     with sentences():
         model = add_model(file, name)
-        option = "--prior" if model.kind in ("gmm", "vposer") else "--body"
-        print(f"{model.name}: {model.kind}, {model.path}. Use it with {option} {model.name}.")
+        option = "--prior" if model.kind in PRIORS else "--body"
+        use = "" if model.kind in ANIMALS else f" Use it with {option} {model.name}."
+        print(f"{model.name}: {model.kind}, {model.path}.{use}")
 
 
 @models.command("list")

@@ -1,4 +1,4 @@
-"""The register of the user's own model files, bodies and pose priors: which, and where they lie.
+"""The register of the user's own model files, bodies, animals, pose priors: where they lie.
 
 Files stay where they are; `~/.layfigure/models.json` (or `$LAYFIGURE_HOME/models.json`) holds their
 paths under short names.
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from ..formats.body_file import BodyData
 from ..formats.errors import InputError
+from .animal_file import KINDS as ANIMALS
+from .animal_file import AnimalData
 from .prior_files import prior_kind, read_gmm, read_vposer
-from .registry import load_body_file, load_shipped
+from .registry import is_animal, load_animal_file, load_body_file, load_shipped
 
 SHIPPED_NAME = "layfigure"
 PRIORS = ("gmm", "vposer")  # the kinds that are no bodies
@@ -26,7 +28,7 @@ class Model:
     """A registered model file."""
 
     name: str
-    kind: str  # smpl, smplh, smplx, layfigure; gmm and vposer are pose priors
+    kind: str  # smpl, smplh, smplx, layfigure; smal, quadruped; pose priors: gmm, vposer
     path: str  # absolute
 
     @property
@@ -57,7 +59,7 @@ def registered() -> dict[str, Model]:
 
 
 def add_model(path: str | os.PathLike, name: str | None = None) -> Model:
-    """Check a body model file, a VPoser folder or a GMM pickle and register it.
+    """Check a model file of a body or an animal, a VPoser folder or a GMM pickle and register it.
 
     Its own name without suffix is the default. Raises InputError for a path that is none of these
     and for a name that the program uses itself.
@@ -78,6 +80,8 @@ def _check(path: str | os.PathLike) -> str:
         read_vposer(path)
     elif kind == "gmm":
         read_gmm(path)
+    elif is_animal(path):
+        kind = load_animal_file(path).kind
     return kind or load_body_file(path).kind
 
 
@@ -104,10 +108,27 @@ def load_model(body: str) -> BodyData:
                 f"{body} is a pose prior ({models[body].kind}), not a body.",
                 f"Use it with --prior {body} and name a body with --body.",
             )
+        if models[body].kind in ANIMALS:
+            raise InputError(f"{body} is an animal ({models[body].kind}).", "Name a body.")
         return load_body_file(models[body].path)
     if Path(body).suffix or Path(body).exists():
         return load_body_file(body)
     raise InputError(f"No body is called {body}.", _known(models))
+
+
+def load_animal_model(animal: str) -> AnimalData:
+    """A registered animal by its name, or an animal's model file.
+
+    Raises InputError for what is neither or cannot be read.
+    """
+    models = registered()
+    if animal in models:
+        if models[animal].kind not in ANIMALS:
+            raise InputError(f"{animal} is no animal ({models[animal].kind}).", "Name an animal.")
+        return load_animal_file(models[animal].path)
+    if Path(animal).suffix or Path(animal).exists():
+        return load_animal_file(animal)
+    raise InputError(f"No animal is called {animal}.", _known(models))
 
 
 def _known(models: dict[str, Model]) -> str:

@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 
 from ..formats.body_file import BodyData, load_body
+from .animal_file import AnimalData, load_animal
 from .official import read_official
+from .smal import is_smal, read_smal
 
 SHIPPED = Path(__file__).parent / "data" / "layfigure.npz"
 
@@ -27,9 +29,27 @@ def load_body_file(path: str | os.PathLike) -> BodyData:
     return load_body(path) if _is_ours(Path(path)) else read_official(path)
 
 
+def load_animal_file(path: str | os.PathLike) -> AnimalData:
+    """An animal file of ours, or SMAL's official pickle with the side files beside it.
+
+    Raises InputError for anything else.
+    """
+    return read_smal(path) if Path(path).suffix.lower() == ".pkl" else load_animal(path)
+
+
+def is_animal(path: str | os.PathLike) -> bool:
+    """Whether a file is an animal's, of ours or SMAL's; says nothing of whether it is whole."""
+    return _holds(Path(path), "limb_axes") or is_smal(path)
+
+
 def _is_ours(path: Path) -> bool:
-    """Whether an archive has our keypoint table; any other fault is the reader's to report."""
+    """Whether a file has our keypoint table; any other fault is the reader's to report."""
+    return _holds(path, "keypoint_names")
+
+
+def _holds(path: Path, array: str) -> bool:
+    """Whether `path` is an archive with an array of this name."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        return "keypoint_names.npy" in archive.namelist()
+        return f"{array}.npy" in archive.namelist()

@@ -26,16 +26,26 @@ def read_pickle(path: str | os.PathLike) -> dict[str, Any]:
     Raises InputError for a missing or damaged file and for a pickle that asks for anything beyond
     arrays (naming what it asked for); nothing of it was run then.
     """
+    content = read_any_pickle(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: it does not hold a body model.", "Give the model's own file.")
+    return content
+
+
+def read_any_pickle(path: str | os.PathLike, kind: str = "a body model") -> Any:
+    """What a pickle of plain values holds: an array, a dictionary, a list.
+
+    `kind` says in words what it should be. Raises InputError as `read_pickle`.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file.", "Check the path.")
     try:
         with path.open("rb") as stream:
-            loaded = _Reader(stream, encoding="latin1").load()
-        content = _plain(loaded)
+            return _plain(_Reader(stream, encoding="latin1").load())
     except _Refused as refused:
         raise InputError(
-            f"{path}: this pickle asks for {refused}, which is not part of a body model; "
+            f"{path}: this pickle asks for {refused}, which is not part of {kind}; "
             "nothing in it was run.",
             "Get the file again from its publisher's site.",
         ) from None
@@ -44,9 +54,6 @@ def read_pickle(path: str | os.PathLike) -> dict[str, Any]:
             f"{path}: the pickle is damaged ({type(error).__name__}: {error}).",
             "Copy or download the file again.",
         ) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: it does not hold a body model.", "Give the model's own file.")
-    return content
 
 
 class _Refused(Exception):

@@ -1,7 +1,6 @@
 """A parametric body as one npz: template, shape space, skeleton, skin weights and keypoint table.
 
-The file keeps the two large matrices sparse and the blend shapes as 16-bit integers with one scale
-a component (worst rounding: half a step of 1/32767 of the component's largest offset).
+The two large matrices and the blend shapes are packed small (see packing.py).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 
 from .errors import InputError
 from .npz import read_npz, write_npz
+from .packing import blend_parts, read_blend, read_rows, row_parts
 
 KINDS = ("layfigure", "smpl", "smplh", "smplx", "avatar")
 _BLENDS = ("shapedirs", "exprdirs", "posedirs")
@@ -80,9 +80,9 @@ def save_body(path: str | os.PathLike, body: BodyData) -> None:
     arrays = {name: np.asarray(getattr(body, name)) for name in _PLAIN}
     for name in _BLENDS:
         if getattr(body, name) is not None:
-            arrays[f"{name}_q"], arrays[f"{name}_scale"] = _quantise(getattr(body, name))
+            arrays |= blend_parts(name, getattr(body, name))
     for name in _SPARSE:
-        arrays.update(_to_rows(name, getattr(body, name)))
+        arrays |= row_parts(name, getattr(body, name))
     if body.vt is not None and body.ft is not None:
         arrays |= {"vt": body.vt, "ft": body.ft}
     if body.hand_components is not None and body.hand_mean is not None:
@@ -105,12 +105,10 @@ def load_body(path: str | os.PathLike) -> BodyData:
     fields: dict = {}
     try:
         for name in _BLENDS:
-            fields[name] = None
-            if f"{name}_q" in arrays and f"{name}_scale" in arrays:
-                fields[name] = arrays[f"{name}_q"] * arrays[f"{name}_scale"].astype(np.float32)
+            fields[name] = read_blend(name, arrays)
         vertices, joints = len(arrays["v_template"]), len(arrays["parents"])
-        fields["J_regressor"] = _from_rows("J_regressor", arrays, vertices)
-        fields["weights"] = _from_rows("weights", arrays, joints)
+        fields["J_regressor"] = read_rows("J_regressor", arrays, vertices)
+        fields["weights"] = read_rows("weights", arrays, joints)
     except (ValueError, IndexError, TypeError) as error:
         raise InputError(f"{path}: the arrays of this body do not fit together.", _AGAIN) from error
     for name in ("joint_names", "expression_names", "keypoint_names"):
@@ -167,31 +165,6 @@ def check_body(body: BodyData, path: str | os.PathLike) -> None:
         raise InputError(f"{path}: its joint names or its kind ({body.kind}) are wrong.", _AGAIN)
     if body.parents[0] != -1 or (body.parents[1:] >= np.arange(1, j)).any():
         raise InputError(f"{path}: its joints are not in the order root to tips.", _AGAIN)
-
-
-def _quantise(blend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    peak = np.abs(blend).max(axis=(0, 1)) if blend.size else np.zeros(blend.shape[-1])
-    scale = np.where(peak > 0, peak, 1.0).astype(np.float32) / np.float32(32767)
-    return np.rint(blend / scale).astype(np.int16), scale
-
-
-def _to_rows(name: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """The non-zero entries of `matrix`: how many a row, their columns, their values."""
-    rows, columns = np.nonzero(matrix)
-    small = np.uint8 if matrix.shape[1] <= 256 else np.int32
-    return {
-        f"{name}_count": np.bincount(rows, minlength=len(matrix)).astype(np.int32),
-        f"{name}_column": columns.astype(small),
-        f"{name}_value": matrix[rows, columns].astype(np.float32),
-    }
-
-
-def _from_rows(name: str, arrays: dict[str, np.ndarray], columns: int) -> np.ndarray:
-    count = arrays[f"{name}_count"]
-    matrix = np.zeros((len(count), columns), dtype=np.float32)
-    rows = np.repeat(np.arange(len(count)), count)
-    matrix[rows, arrays[f"{name}_column"]] = arrays[f"{name}_value"]
-    return matrix
 
 
 _AGAIN = "The file is damaged or of another program; make or download it again."

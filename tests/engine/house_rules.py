@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "motion": {*_BASE, "bodies"},
     **{room: _BODIES for room in _METHODS},
     "training": {*_BASE, "progress"},
-    "avatars": {*_BODIES, "training", "progress"},
+    **{room: {*_BODIES, "training", "progress"} for room in ("regression", "avatars")},
     "jobs": {*_BODIES, *_METHODS, "progress"},
     "progress": {"formats"},
     "threads": set(),

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from ...formats.errors import InputError
-from ..checkpoint_file import read_plain
+from ...training.checkpoint_file import read_plain
 from .config import ScaleConfig
 from .networks import ScaleNetwork
 

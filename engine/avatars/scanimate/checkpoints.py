@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...formats.errors import InputError
-from ..checkpoint_file import read_plain
+from ...training.checkpoint_file import read_plain
 from .body import SPREAD
 from .networks import ENCODED, SdfNet, SkinNet, TextureNet
 
