@@ -32,7 +32,8 @@ from layfigure.engine.formats.result import read_result
 from layfigure.engine.jobs import avatar_rig
 from layfigure.engine.progress import Progress
 
-SMALL = {"hsize": 16, "nf": 4, "npoints": 4, "pix_feat_dim": 8, "batch_size": 2}
+SMALL = {"hsize": 16, "nf": 4, "pix_feat_dim": 8, "batch_size": 2}
+FINER = {"npoints": 1, "query_size": 64}
 FILES = ["avatar.json", "body.npz", "logs", "loss.csv", "mesh.npz", "networks.safetensors"]
 
 
@@ -72,7 +73,7 @@ def packed(frames: list[PackedFrame], coat_scans: Path, tmp_path: Path) -> Path:
 def config(tmp_path: Path) -> Path:
     """The original's YAML with small networks."""
     path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
+    path.write_text(yaml.safe_dump(SMALL | FINER))
     return path
 
 

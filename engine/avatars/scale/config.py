@@ -65,6 +65,7 @@ class ScaleTraining:
     w_m2s: Weight = 1e4  # points to the scan, 1 / m²
     w_s2m: Weight = 1e4
     repulsion: Weight = 0.0  # of points nearer to each other than they need; not in the original
+    query_size: PositiveInt | None = None  # pixels of a finer map, as POP has; npoints is then 1
     epochs: PositiveInt = 500
     decay_start: int = Field(default=250, ge=0)  # when w_rgl begins to fall
     rise_start: int = Field(default=250, ge=0)  # when normals begin to count

@@ -35,7 +35,6 @@ class PaperElementsOptions:
     config: ScaleConfig = field(default_factory=ScaleConfig)
     training: ScaleTraining = field(default_factory=ScaleTraining)
     steps: int | None = None
-    query_size: int | None = None  # of PaperElements
     colour: bool = True
     device: str = "auto"
     seed: int = 0
@@ -64,7 +63,7 @@ def train_paper_elements(
     without UVs.
     """
     seed, training = options.seed, options.training
-    elements = PaperElements.untrained(source.body, options.config, options.query_size, seed)
+    elements = PaperElements.untrained(source.body, options.config, training.query_size, seed)
     if isinstance(source, PackedScans):
         progress.begin(1, "Looking at the packed frames")
         frames, held_back = source.frames, source.held_back
