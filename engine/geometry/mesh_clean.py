@@ -28,6 +28,11 @@ def half_smoothing(faces: np.ndarray, count: int) -> csr_matrix:
     return _half_way(_sides(faces), count)
 
 
+def edges_of(faces: np.ndarray) -> np.ndarray:
+    """(E, 2) the edges of faces (F, 3), each once."""
+    return np.unique(np.sort(_sides(faces), 1), axis=0)
+
+
 def smooth_borders(vertices: np.ndarray, faces: np.ndarray, rounds: int) -> np.ndarray:
     """Vertices (V, 3) with those on open borders moved along these; all others stay."""
     sides = np.sort(_sides(faces), 1)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, identity
 from scipy.spatial import cKDTree
 
-from ...geometry.mesh_clean import half_smoothing, reduce_faces, vertex_normals
+from ...geometry.mesh_clean import edges_of, half_smoothing, reduce_faces, vertex_normals
 
 MOST_FACES = 24_000
 _NEAR = 8  # nodes that a vertex is carried by
@@ -27,10 +27,7 @@ class Nodes:
     @property
     def edges(self) -> np.ndarray:
         """(E, 2) pairs of nodes."""
-        pairs = np.concatenate(
-            [self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]
-        )
-        return np.unique(np.sort(pairs, 1), axis=0)
+        return edges_of(self.faces)
 
     @property
     def laplacian(self) -> csr_matrix:

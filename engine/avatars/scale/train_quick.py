@@ -145,10 +145,12 @@ def _followed(scans: Scans, follower: Follower, folder: Path, progress: Progress
     every = []
     for row, name in enumerate(scans.names):
         path = kept / f"{row:05d}.npz"
-        if not path.is_file():
+        offsets = read_npz(path, ("offsets",))["offsets"] if path.is_file() else None
+        if offsets is None or offsets.shape != follower.vertices.shape:
             scan = scans.meshes[row]
             target = Target(scans.centred(row), scan.normals, scans.poses[row])
-            write_npz(path, offsets=follower(target, row))
-        every.append(torch.from_numpy(read_npz(path, ("offsets",))["offsets"]))
+            offsets = follower(target, row)
+            write_npz(path, offsets=offsets)
+        every.append(torch.from_numpy(offsets))
         progress.tick(f"Following {name}")
     return torch.stack(every)
