@@ -16,9 +16,15 @@ from ..formats.errors import InputError
 from .animal_file import KINDS as ANIMALS
 from .animal_file import AnimalData
 from .prior_files import prior_kind, read_gmm, read_vposer
-from .registry import is_animal, load_animal_file, load_body_file, load_shipped
+from .registry import (
+    is_animal,
+    load_animal_file,
+    load_body_file,
+    load_quadruped,
+    load_shipped,
+)
 
-SHIPPED_NAME = "layfigure"
+SHIPPED_NAME, QUADRUPED_NAME = "layfigure", "quadruped"
 PRIORS = ("gmm", "vposer")  # the kinds that are no bodies
 _BUILT_IN = ("l2", "angle", "none")  # priors that need no file
 
@@ -65,8 +71,8 @@ def add_model(path: str | os.PathLike, name: str | None = None) -> Model:
     and for a name that the program uses itself.
     """
     model = Model(name or Path(path).stem, _check(path), str(Path(path).absolute()))
-    if model.name == SHIPPED_NAME:
-        raise InputError("layfigure is the name of the shipped body.", "Give another --name.")
+    if model.name in (SHIPPED_NAME, QUADRUPED_NAME):
+        raise InputError(f"{model.name} is the name of a shipped body.", "Give another --name.")
     if model.name in _BUILT_IN:
         raise InputError(f"{model.name} is the name of a built-in prior.", "Give another --name.")
     _write({**registered(), model.name: model})
@@ -117,10 +123,12 @@ def load_model(body: str) -> BodyData:
 
 
 def load_animal_model(animal: str) -> AnimalData:
-    """A registered animal by its name, or an animal's model file.
+    """The shipped quadruped, a registered animal by its name, or an animal's model file.
 
-    Raises InputError for what is neither or cannot be read.
+    Raises InputError for what is none of these or cannot be read.
     """
+    if animal == QUADRUPED_NAME:
+        return load_quadruped()
     models = registered()
     if animal in models:
         if models[animal].kind not in ANIMALS:
@@ -128,11 +136,11 @@ def load_animal_model(animal: str) -> AnimalData:
         return load_animal_file(models[animal].path)
     if Path(animal).suffix or Path(animal).exists():
         return load_animal_file(animal)
-    raise InputError(f"No animal is called {animal}.", _known(models))
+    raise InputError(f"No animal is called {animal}.", _known(models, QUADRUPED_NAME))
 
 
-def _known(models: dict[str, Model]) -> str:
-    names = ", ".join([SHIPPED_NAME, *models])
+def _known(models: dict[str, Model], shipped: str = SHIPPED_NAME) -> str:
+    names = ", ".join([shipped, *models])
     return f"Known are {names}; add a file with: layfigure models add FILE."
 
 

@@ -13,12 +13,18 @@ from .official import read_official
 from .smal import is_smal, read_smal
 
 SHIPPED = Path(__file__).parent / "data" / "layfigure.npz"
+QUADRUPED = SHIPPED.with_name("quadruped.npz")
 
 
 @functools.cache
 def load_shipped() -> BodyData:
     """The body that ships with the program. One copy is shared: do not change its arrays."""
     return load_body(SHIPPED)
+
+
+def load_quadruped() -> AnimalData:
+    """The animal that ships with the program."""
+    return load_animal(QUADRUPED)
 
 
 def load_body_file(path: str | os.PathLike) -> BodyData:
