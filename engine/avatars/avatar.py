@@ -20,7 +20,7 @@ from ..formats.errors import InputError
 from ..formats.npz import read_npz, write_npz
 from .canonical_mesh import CanonicalMesh
 from .clothes import Clothes
-from .kinds import clothes_of, settings_of, tensors_of
+from .kinds import clothes_of, settings_of
 from .surface import Surface
 
 INDEX = "avatar.json"
@@ -50,7 +50,7 @@ def mean_code(surface: Surface, poses: np.ndarray) -> Tensor:
 
 def save_avatar(folder: Path, avatar: Avatar) -> None:
     """Write the files of `avatar` into `folder`."""
-    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors_of(avatar.surface).items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in avatar.surface.tensors().items()}
     save_file(tensors, folder / "networks.safetensors")
     save_body(folder / "body.npz", avatar.person)
     mesh = {name: getattr(avatar.mesh, name) for name in _MESH}

@@ -49,3 +49,7 @@ class Clothes(nn.Module, ABC):
 
         About `resolution` cells along the person; poses as in `MovingMesh`.
         """
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """All numbers that are to be kept besides person, mesh and texture."""

@@ -21,7 +21,6 @@ from .scale.paper import PaperElements
 from .scale.template import TemplateElements
 from .scanimate.surface import OfficialSurface
 
-_Kind = QuickSurface | OfficialSurface | TemplateElements | PaperElements
 METHODS = ("scanimate", "scale")
 
 
@@ -36,12 +35,6 @@ def settings_of(clothes: Clothes) -> dict[str, Any]:
         settings["network"] = asdict(clothes.network.config)
         settings |= {"hanging": clothes.hanging, "spread": _degrees(clothes)}
     return settings
-
-
-def tensors_of(clothes: Clothes) -> dict[str, Tensor]:
-    """All numbers of `clothes` besides person, mesh and texture."""
-    assert isinstance(clothes, _Kind)
-    return clothes.tensors()
 
 
 def clothes_of(
