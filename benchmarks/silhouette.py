@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from layfigure.engine import bodies
-from layfigure.engine.bodies.animal_file import load_animal
 from layfigure.engine.bodies.registry import load_shipped
+from layfigure.engine.formats.animal_file import load_animal
 from layfigure.engine.geometry.rasteriser import rasterise
 from layfigure.engine.geometry.silhouette import Method, silhouette
 from layfigure.engine.geometry.silhouette_outline import Edges

@@ -27,7 +27,7 @@ from quadruped_rig import (
 )
 from quadruped_shapes import Template, animals, shape_space
 
-from layfigure.engine.bodies.animal_file import (
+from layfigure.engine.formats.animal_file import (
     LIMB_SCALES,
     SMAL_JOINTS,
     AnimalData,

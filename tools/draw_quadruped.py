@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from layfigure.engine.bodies.animal import AnimalBody
-from layfigure.engine.bodies.animal_file import load_animal
+from layfigure.engine.formats.animal_file import load_animal
 from layfigure.engine.geometry.mesh_clean import vertex_normals
 from layfigure.engine.geometry.rasteriser import rasterise
 

@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 from scipy.sparse import coo_matrix, csr_matrix, diags, identity
 from scipy.sparse.linalg import splu
 
-from layfigure.engine.bodies.animal_file import SMAL_JOINTS
+from layfigure.engine.formats.animal_file import SMAL_JOINTS
 
 PARENTS = np.array(
     [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 6, 11, 12, 13, 6, 15, 0, 17, 18, 19, 0, 21, 22, 23]
@@ -19,9 +19,9 @@ PARENTS = np.array(
 # StanfordExtra's 24 points.
 KEYPOINTS = (
     *("left_front_paw", "left_front_knee", "left_front_elbow"),
-    *("left_rear_paw", "left_rear_hock", "left_rear_stifle"),
+    *("left_back_paw", "left_back_hock", "left_back_stifle"),
     *("right_front_paw", "right_front_knee", "right_front_elbow"),
-    *("right_rear_paw", "right_rear_hock", "right_rear_stifle"),
+    *("right_back_paw", "right_back_hock", "right_back_stifle"),
     *("tail_start", "tail_end", "left_ear_base", "right_ear_base", "nose", "chin"),
     *("left_ear_tip", "right_ear_tip", "left_eye", "right_eye", "withers", "throat"),
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..formats.animal_file import AnimalData
 from ..geometry.rotations import axis_angle_to_matrix
-from .animal_file import AnimalData
 from .skinning import Chain, skin
 
 

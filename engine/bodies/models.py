@@ -11,10 +11,10 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..formats.animal_file import KINDS as ANIMALS
+from ..formats.animal_file import AnimalData
 from ..formats.body_file import BodyData
 from ..formats.errors import InputError
-from .animal_file import KINDS as ANIMALS
-from .animal_file import AnimalData
 from .prior_files import prior_kind, read_gmm, read_vposer
 from .registry import (
     is_animal,

@@ -7,8 +7,8 @@ import os
 import zipfile
 from pathlib import Path
 
+from ..formats.animal_file import AnimalData, load_animal
 from ..formats.body_file import BodyData, load_body
-from .animal_file import AnimalData, load_animal
 from .official import read_official
 from .smal import is_smal, read_smal
 

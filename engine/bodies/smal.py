@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..formats.animal_file import LIMB_SCALES, SMAL_JOINTS, AnimalData, check_animal, limb_axes
 from ..formats.errors import InputError
-from .animal_file import LIMB_SCALES, SMAL_JOINTS, AnimalData, check_animal, limb_axes
 from .animal_priors import Families, read_families
 from .unpickle import read_any_pickle, read_pickle
 

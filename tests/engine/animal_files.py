@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from layfigure.engine.bodies.animal_file import LIMB_SCALES, SMAL_JOINTS, AnimalData, limb_axes
 from layfigure.engine.bodies.smal import _MIDLINE, VERTEX_COUNT
+from layfigure.engine.formats.animal_file import LIMB_SCALES, SMAL_JOINTS, AnimalData, limb_axes
 
 _PARENTS = np.array(
     [

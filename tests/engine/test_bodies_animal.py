@@ -22,13 +22,6 @@ from animal_files import (
     write_smal,
 )
 from layfigure.engine.bodies.animal import AnimalBody
-from layfigure.engine.bodies.animal_file import (
-    LIMB_SCALES,
-    SMAL_JOINTS,
-    AnimalData,
-    load_animal,
-    save_animal,
-)
 from layfigure.engine.bodies.animal_priors import (
     read_families,
     read_pose_prior,
@@ -36,6 +29,13 @@ from layfigure.engine.bodies.animal_priors import (
 )
 from layfigure.engine.bodies.models import add_model, load_animal_model, load_model
 from layfigure.engine.bodies.smal import read_smal
+from layfigure.engine.formats.animal_file import (
+    LIMB_SCALES,
+    SMAL_JOINTS,
+    AnimalData,
+    load_animal,
+    save_animal,
+)
 from layfigure.engine.formats.errors import InputError
 
 # ---------------------------------------------------------------- the file

@@ -13,8 +13,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from layfigure.engine.bodies.animal_file import LIMB_SCALES, SMAL_JOINTS, AnimalData, load_animal
 from layfigure.engine.bodies.models import load_animal_model
+from layfigure.engine.formats.animal_file import LIMB_SCALES, SMAL_JOINTS, AnimalData, load_animal
 from layfigure.engine.geometry.mesh_clean import enclosed_volume
 
 ROOT = Path(__file__).parents[2]
@@ -158,7 +158,7 @@ def test_keypoints_lie_where_they_should():
         at = keypoints(vertices)
         floor = vertices[:, 2].min() + 0.08 * np.ptp(vertices[:, 2])
         for side in ("left", "right"):
-            assert at[f"{side}_front_paw"][2] < floor and at[f"{side}_rear_paw"][2] < floor, name
+            assert at[f"{side}_front_paw"][2] < floor and at[f"{side}_back_paw"][2] < floor, name
         assert at["nose"][0] == max(p[0] for p in at.values()), name
         assert at["tail_end"][0] == min(p[0] for p in at.values()), name
         assert at["nose"][2] > at["chin"][2] and at["withers"][2] > at["throat"][2] - 0.2, name

@@ -1,7 +1,7 @@
 """An animal's body as one npz: mesh, shape space with its families, skeleton and limb scales.
 
 SMAL's axes: x from tail to head, z up. Units are the model's own: SMAL's are about 2.2 long, our
-quadruped is in metres. Large arrays are packed small (see formats/packing.py).
+quadruped is in metres. Large arrays are packed small (see packing.py).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..formats.errors import InputError
-from ..formats.npz import read_npz, write_npz
-from ..formats.packing import blend_parts, read_blend, read_rows, row_parts
+from .errors import InputError
+from .npz import read_npz, write_npz
+from .packing import blend_parts, read_blend, read_rows, row_parts
 
-KINDS = ("quadruped", "smal")
+KINDS = ("quadruped", "smal", "rig")  # a rig is any skinned mesh of the user
 # The skeleton of SMAL; front legs hang from spine3, hind legs and tail from the root.
 SMAL_JOINTS = (
     *("root", "pelvis0", "spine", "spine0", "spine1", "spine2", "spine3"),
@@ -76,7 +76,7 @@ class AnimalData:
     left_right: np.ndarray | None  # (V,) int32 each vertex's twin across y = 0, where known
     licence: str
     name: str
-    kind: str  # quadruped or smal
+    kind: str  # one of KINDS
 
 
 def limb_axes(joint_names: Sequence[str]) -> np.ndarray:
