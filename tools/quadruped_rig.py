@@ -27,7 +27,7 @@ KEYPOINTS = (
 )
 _MARKS = {
     **{"front_paw": "foretoe", "front_knee": "LLeg3", "front_elbow": "LLeg2"},
-    **{"rear_paw": "hindtoe", "rear_hock": "LLegBack3", "rear_stifle": "LLegBack2"},
+    **{"back_paw": "hindtoe", "back_hock": "LLegBack3", "back_stifle": "LLegBack2"},
     **{"ear_base": "ear base", "ear_tip": "ear tip"},
 }
 _SPREAD = 0.4  # how far weights run along the skin, in radii of the limb

@@ -1,0 +1,1 @@
+"""Animals, and any rigged mesh, fitted to the keypoints and silhouettes of a clip."""
