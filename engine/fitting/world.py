@@ -19,18 +19,27 @@ def world_to_camera(tracks: list[Track], feet: list[np.ndarray]) -> np.ndarray:
 
     feet: per track (T, N, 3) metres in camera space, the points that can touch the floor.
     """
-    ups = np.concatenate([t.root[t.observed][:, :, 1] for t in tracks])
-    up = np.median(ups, axis=0)
-    pitch = np.clip(np.arctan2(-up[2], -up[1]), -_STEEPEST, _STEEPEST)
-    # Columns are the world's axes seen by the camera: x stays, y and z tilt with the pitch.
-    cos, sin = np.cos(pitch), np.sin(pitch)
-    rotation = np.array([[1.0, 0.0, 0.0], [0.0, -cos, sin], [0.0, -sin, -cos]])
+    rotation = level(np.concatenate([t.root[t.observed][:, :, 1] for t in tracks]))
     lowest = []
     for track, points in zip(tracks, feet, strict=True):
         heights = (points @ rotation)[..., 1].min(1)
         lowest.append(heights[track.observed])
-    floor = np.percentile(np.concatenate(lowest), 10)
-    origin = np.array([0.0, floor, 0.0])
+    return on_floor(rotation, np.concatenate(lowest))
+
+
+def level(ups: np.ndarray) -> np.ndarray:
+    """(3, 3) world to camera of a camera without roll, from what is up (N, 3) in its space."""
+    up = np.median(ups, axis=0)
+    pitch = np.clip(np.arctan2(-up[2], -up[1]), -_STEEPEST, _STEEPEST)
+    # Columns are the world's axes seen by the camera: x stays, y and z tilt with the pitch.
+    cos, sin = np.cos(pitch), np.sin(pitch)
+    return np.array([[1.0, 0.0, 0.0], [0.0, -cos, sin], [0.0, -sin, -cos]])
+
+
+def on_floor(rotation: np.ndarray, lowest: np.ndarray) -> np.ndarray:
+    """(3, 4) world to camera of a `level` camera; `lowest` (N,) heights above it, metres, of what
+    touches the floor in most frames."""
+    origin = np.array([0.0, np.percentile(lowest, 10), 0.0])
     return np.concatenate([rotation, (rotation @ origin)[:, None]], 1)
 
 

@@ -15,6 +15,7 @@ from ...formats.animal_clip import AnimalClip
 from ...formats.animal_file import AnimalData
 from ...formats.errors import InputError
 from ...progress import Progress
+from ..clip import choose_device
 from .energy import Energy, Weights
 from .evidence import Evidence, gather_evidence
 from .options import AnimalFit, AnimalOptions
@@ -25,7 +26,7 @@ from .solve import descend
 _APART = Weights(smooth=0)  # the frames that are placed lie apart
 _FEWEST = 4  # visible points of a frame that it is placed by
 _MOST = 24  # frames that are placed from many starts; the rest lies between them
-_BENDING, _OUTLINING, _TRYING = 250, 250, 120  # steps of the stages, and of trying a family
+_STEPS = (120, 250, 250)  # of trying a family, bending to points, and to outlines
 
 
 def fit_animal(
@@ -33,9 +34,10 @@ def fit_animal(
 ) -> AnimalFit:
     """Fit `data` to `clip` in its own pixels and frames. Begins a part.
 
-    Raises InputError for a family that the body lacks and a clip without points that the body has.
+    Raises InputError for a family that the body lacks, a clip without points that the body has,
+    and a device that is not there.
     """
-    device = torch.device("cuda" if options.device == "cuda" else "cpu")
+    device = torch.device(choose_device(options.device))
     families = _families(data, options.family)
     evidence = gather_evidence(clip, data, options.focal, options.silhouettes, device)
     model = AnimalPosing(data).to(device)
@@ -43,19 +45,23 @@ def fit_animal(
     free += ["limbs"] if options.limb_scales and len(data.limb_scales) else []
     frames = _frames_with_points(evidence)
     some = evidence.only(torch.as_tensor(frames, device=device))
-    progress.begin(_TRYING * len(families) + _BENDING + _OUTLINING, "Finding the animal")
+    trying, bending, outlining = (max(1, round(options.effort * steps)) for steps in _STEPS)
+    stages = [("Following points", bending, Weights(outline=0, smooth=options.smooth))]
+    if len(evidence.masked):
+        stages.append(("Fitting outlines", outlining, Weights(smooth=options.smooth)))
+    steps = trying * len(families) + sum(count for _, count, _ in stages)
+    progress.begin(steps, "Finding the animal")
     tried = []
     for family in families:
         priors = Priors(data, family, options.pose_prior, device)
         energy = Energy(model, some, priors, clip.fps)
         start = place(model, energy)
-        left = descend(start, lambda s, e=energy: e(s, _APART), _TRYING, free, progress.tick)
+        left = descend(start, lambda s, e=energy: e(s, _APART), trying, free, progress.tick)
         tried.append((left, family, start, priors))
     _, family, start, priors = min(tried, key=lambda found: found[0])
     state = start.picked(np.arange(len(clip)), frames)
     energy = Energy(model, evidence, priors, clip.fps)
-    for outline, count, name in ((0, _BENDING, "Following points"), (1, _OUTLINING, "Outlines")):
-        weights = Weights(outline=outline, smooth=options.smooth)
+    for name, count, weights in stages:
         progress.tick(name, advance=0)
         descend(state, lambda s, w=weights: energy(s, w), count, free, progress.tick)
     with torch.no_grad():

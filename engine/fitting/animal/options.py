@@ -19,6 +19,7 @@ class AnimalOptions:
     silhouettes: bool = True  # use the masks
     limb_scales: bool = True  # let legs, tail and ears be longer or thicker by themselves
     pose_prior: GaussianPrior | None = None  # of all J * 3 numbers, instead of our own
+    effort: float = 1.0  # share of the usual steps: less is faster and rougher
     device: str = "auto"  # auto, cpu, cuda
 
 
