@@ -26,6 +26,14 @@ def show(context: bpy.types.Context, clip: bpy.types.MovieClip) -> None:
     bpy.app.timers.register(begin, first_interval=0.01)
 
 
+def go_to(context: bpy.types.Context, frame: int) -> None:
+    """Show a frame of the timeline; Clip Editors do not hear of it by themselves."""
+    context.scene.frame_set(frame)
+    for area in context.screen.areas if context.screen is not None else ():
+        if area.type == "CLIP_EDITOR":
+            area.spaces.active.clip_user.frame_current = frame
+
+
 def _windows() -> list[bpy.types.Window]:
     return list(bpy.context.window_manager.windows)
 

@@ -2,6 +2,8 @@
 
 import bpy
 
+from .animal_options import AnimalOptions
+from .annotate_options import AnnotateOptions
 from .avatar_options import AvatarOptions
 from .fit_options import FitOptions
 
@@ -17,7 +19,9 @@ PRESETS = (
 )
 
 
-class LayfigureSettings(FitOptions, AvatarOptions, bpy.types.PropertyGroup):
+class LayfigureSettings(
+    FitOptions, AvatarOptions, AnnotateOptions, AnimalOptions, bpy.types.PropertyGroup
+):
     """The fields of the sidebar, saved with the scene."""
 
     source_kind: bpy.props.EnumProperty(

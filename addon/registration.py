@@ -5,11 +5,16 @@ import bpy
 from ..operators import CLASSES as OPERATORS
 from ..operators import draw_export_menu, draw_import_menu
 from ..panels import CLASSES as PANELS
+from ..panels import LISTS
 from .preferences import LayfigurePreferences
 from .properties import LayfigureSettings
+from .rig_options import LayfigureRig, LayfigureRigPoint
 from .session import session
 
-CLASSES = (LayfigurePreferences, LayfigureSettings, *OPERATORS, *PANELS)
+CLASSES = (
+    *(LayfigurePreferences, LayfigureSettings, LayfigureRigPoint, LayfigureRig),
+    *(*OPERATORS, *LISTS, *PANELS),
+)
 
 
 @bpy.app.handlers.persistent
@@ -22,6 +27,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.layfigure = bpy.props.PointerProperty(type=LayfigureSettings)
+    bpy.types.Object.layfigure_rig = bpy.props.PointerProperty(type=LayfigureRig)
     bpy.types.TOPBAR_MT_file_import.append(draw_import_menu)
     bpy.types.TOPBAR_MT_file_export.append(draw_export_menu)
     bpy.app.handlers.load_post.append(_file_opened)
@@ -33,6 +39,6 @@ def unregister() -> None:
     bpy.app.handlers.load_post.remove(_file_opened)
     bpy.types.TOPBAR_MT_file_export.remove(draw_export_menu)
     bpy.types.TOPBAR_MT_file_import.remove(draw_import_menu)
-    del bpy.types.Scene.layfigure
+    del bpy.types.Object.layfigure_rig, bpy.types.Scene.layfigure
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

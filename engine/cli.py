@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .cli_animal import animal
 from .cli_avatar import avatar
 from .cli_run import Device, Out, Seed, run, sentences, tell
 from .threads import passive_threads
@@ -21,6 +22,7 @@ app = typer.Typer(
 models = typer.Typer(no_args_is_help=True, help="Your own body models and pose priors.")
 app.add_typer(models, name="models")
 app.add_typer(avatar, name="avatar")
+app.add_typer(animal, name="animal")
 
 People = Annotated[int | None, typer.Option(help="Keep at most so many people.")]
 Independent = Annotated[bool, typer.Option("--independent", help="Unrelated pictures.")]
@@ -197,9 +199,9 @@ def models_add(
 
     with sentences():
         model = add_model(file, name)
-        option = "--prior" if model.kind in PRIORS else "--body"
-        use = "" if model.kind in ANIMALS else f" Use it with {option} {model.name}."
-        print(f"{model.name}: {model.kind}, {model.path}.{use}")
+        option = "prior" if model.kind in PRIORS else "animal" if model.kind in ANIMALS else "body"
+        use = f"Use it with --{option} {model.name}."
+        print(f"{model.name}: {model.kind}, {model.path}. {use}")
 
 
 @models.command("list")

@@ -1,6 +1,9 @@
 """The add-on's operators: each gathers arguments and calls one function."""
 
 from . import (
+    animal,
+    annotate,
+    annotate_click,
     avatar,
     correct,
     correctives,
@@ -10,6 +13,7 @@ from . import (
     import_result,
     points,
     register,
+    rig_body,
 )
 from .export_fbx import draw_export_menu
 from .import_result import draw_import_menu
@@ -27,6 +31,20 @@ CLASSES = (
     points.LAYFIGURE_OT_look_of_points,
     correct.LAYFIGURE_OT_keypoints_to_tracks,
     correct.LAYFIGURE_OT_refit,
+    animal.LAYFIGURE_OT_fit_animal,
+    annotate.LAYFIGURE_OT_annotate_start,
+    annotate_click.LAYFIGURE_OT_annotate_point,
+    annotate.LAYFIGURE_OT_annotate_hide,
+    annotate.LAYFIGURE_OT_annotate_copy,
+    annotate.LAYFIGURE_OT_annotate_jump,
+    annotate.LAYFIGURE_OT_annotate_silhouette,
+    annotate.LAYFIGURE_OT_annotate_export,
+    annotate.LAYFIGURE_OT_annotate_import,
+    rig_body.LAYFIGURE_OT_rig_guess,
+    rig_body.LAYFIGURE_OT_rig_point,
+    rig_body.LAYFIGURE_OT_rig_vertices,
+    rig_body.LAYFIGURE_OT_rig_save,
+    rig_body.LAYFIGURE_OT_rig_apply,
     export_fbx.LAYFIGURE_OT_export_fbx,
     engine.LAYFIGURE_OT_check_engine,
     engine.LAYFIGURE_OT_install_engine,

@@ -6,10 +6,10 @@ from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
 from ..addon.requests import output_base, output_name, source_of
 from ..addon.session import session
-from .avatar import JOBS as AVATAR_JOBS
 from .base import LayfigurePanel, columns, draw_labelled, shorten
 from .job import draw_no_engine, draw_outcome, draw_running
 
+_JOBS = ("fit", "refit")
 _FIELDS = {
     "Hands & Face": ("hands", "face"),
     "Motion": ("smooth", "collisions"),
@@ -32,7 +32,7 @@ class LAYFIGURE_PT_fit_body(LayfigurePanel, bpy.types.Panel):
         fields.enabled = job is None
         _draw_source(fields, context, settings)
         _draw_options(fields, settings)
-        if job is not None and job.name in AVATAR_JOBS:
+        if job is not None and job.name not in _JOBS:
             layout.label(text=f"The engine works on {job.label}.", icon="TIME")
         elif job is not None:
             draw_running(layout, context, job)

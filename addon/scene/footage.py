@@ -11,6 +11,7 @@ import bpy
 from ...engine.formats.camera import Camera
 from ...engine.formats.errors import InputError
 
+_CONVERT = "Convert it to an mp4 and use that."
 _PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
@@ -56,33 +57,34 @@ def lies_on_its_side(size: tuple[int, int], camera: Camera) -> bool:
     return tuple(size) == (camera.height, camera.width) != (camera.width, camera.height)
 
 
-def load_clip(source: str, name: str, camera: Camera, frame_start: int) -> bpy.types.MovieClip:
+def load_clip(
+    source: str, name: str, camera: Camera | None, frame_start: int
+) -> bpy.types.MovieClip:
     """A new movie clip of the footage, whose first picture is at Blender frame `frame_start`.
 
-    Raises InputError when the footage is gone or Blender cannot play it as the engine has.
+    Raises InputError when the footage is gone or Blender cannot play it, or not as the engine's
+    `camera` has it.
     """
     path, count = _file_to_open(source)
     if path is None:
         raise InputError(
             f"{source or 'The footage'}: it is not there any more.",
-            "Put it back to where it was when the body was fitted.",
+            "Put it back to where it was, or choose another.",
         )
     try:
         clip = bpy.data.movieclips.load(str(path))
     except RuntimeError as error:
-        raise InputError(
-            f"{path}: Blender cannot read it as a film.", "Convert it to an mp4 and fit again."
-        ) from error
+        raise InputError(f"{path}: Blender cannot read it as a film.", _CONVERT) from error
     problem = ""
     if not clip.frame_duration:
         problem = f"{path}: Blender cannot read it as a film."
-    elif lies_on_its_side(clip.size, camera):
+    elif camera is not None and lies_on_its_side(clip.size, camera):
         problem = f"{path}: this Blender cannot turn the film upright."
     elif count > 1 and clip.frame_duration != count:
         problem = f"{source}: the pictures' names are not numbered without a gap."
     if problem:
         bpy.data.movieclips.remove(clip)
-        raise InputError(problem, "Convert it to an mp4 and fit again.")
+        raise InputError(problem, _CONVERT)
     clip.name, clip.frame_start = name, frame_start
     clip.use_fake_user = True  # nothing in the scene uses it, and it is to be saved
     return clip
@@ -95,8 +97,14 @@ def _file_to_open(source: str) -> tuple[Path | None, int]:
         return None, 0
     if not path.is_dir():
         return path, 0
-    pictures = [p for p in path.iterdir() if p.suffix.lower() in _PICTURES]
-    return min(pictures, key=_natural, default=None), len(pictures)
+    pictures = pictures_in(path)
+    return (pictures[0] if pictures else None), len(pictures)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, in the engine's order."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in _PICTURES]
+    return sorted(found, key=_natural)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -9,6 +9,7 @@ import bpy
 from .. import compat
 
 SKIN = (0.62, 0.38, 0.28, 1.0)
+FUR = (0.3, 0.17, 0.08, 1.0)
 
 
 def plain_material(

@@ -18,7 +18,7 @@ from .axes import axis_angle_to_matrix
 from .clothing import dress
 from .correctives import add_correctives, key_correctives
 from .keyframes import key_pose
-from .materials import SKIN, is_png, plain_material, texture_material
+from .materials import FUR, SKIN, is_png, plain_material, texture_material
 from .mesh import add_shape_keys, build_mesh, key_expressions, play_pc2, skin
 from .points import MovingPoints, build_points, read_points, shown, stand_for
 from .rest_pose import bone_names, rest_bones
@@ -132,7 +132,7 @@ def build_person(
     shaped = body.shaped(betas)
     bones = rest_bones(body, shaped, body.joints(shaped))
     armature = build_armature(context, name, bones, collection)
-    names = bone_names(body.joint_names)
+    names = bone_names(body)
     key_pose(armature, names, rest_axes(armature, names), frames, motion.pose_vectors, motion.trans)
 
     vertices = body.v_template if options.shape_keys else shaped
@@ -167,6 +167,8 @@ def _add_material(
     name = person.files.name
     if options.texture and person.files.texture is not None and mesh.data.uv_layers:
         mesh.data.materials.append(texture_material(f"{name} body", person.files.texture))
+    elif body.kind == "animal":
+        mesh.data.materials.append(plain_material(f"{name} fur", FUR, 0.9))
     elif options.clothes:
         dress(mesh, body, name)
     else:

@@ -17,6 +17,7 @@ _SHORTEST = 0.01  # m; Blender removes bones of no length
 _NEXT = {
     "pelvis": "spine1",
     "spine3": "neck",
+    "root": "pelvis0",  # an animal's; its neck hangs on spine3, too, and is called Neck
     **{f"{side}_wrist": f"{side}_middle1" for side in ("left", "right")},
 }
 # The way that a bone without a joint after it points.
@@ -45,7 +46,7 @@ def rest_bones(body: BodyData, vertices: np.ndarray, joints: np.ndarray) -> list
     Rolls mirror each other, and fingers, elbows and knees bend about one local axis.
     """
     heads, surface = to_blender(joints.astype(np.float64)), to_blender(vertices)
-    names = bone_names(body.joint_names)
+    names = bone_names(body)
     owner = body.weights.argmax(axis=1)
     bones: list[RestBone] = []
     for j, joint in enumerate(body.joint_names):
@@ -62,10 +63,15 @@ def rest_bones(body: BodyData, vertices: np.ndarray, joints: np.ndarray) -> list
     return bones
 
 
-def bone_names(joint_names: tuple[str, ...]) -> list[str]:
-    """Bone names in joint order: our table's, and for joints that it lacks the joint's own name."""
+def bone_names(body: BodyData) -> list[str]:
+    """Bone names in joint order: our table's, and for joints that it lacks the joint's own name.
+
+    An animal's are its joints': its file or its user named them, whatever people's are called.
+    """
+    if body.kind == "animal":
+        return list(body.joint_names)
     names: list[str] = []
-    for joint in joint_names:
+    for joint in body.joint_names:
         side, _, stem = joint.partition("_")
         other = f"{stem}_{side[0].upper()}" if side in ("left", "right") else joint
         name = BONE_NAMES.get(joint, other)
@@ -79,7 +85,7 @@ def _child(body: BodyData, j: int) -> int | None:
     children = [c for c, parent in enumerate(body.parents) if parent == j]
     wanted = _NEXT.get(body.joint_names[j])
     for c in children:
-        if body.joint_names[c] == wanted:
+        if body.joint_names[c].lower() == wanted:
             return c
     return children[0] if len(children) == 1 else None
 

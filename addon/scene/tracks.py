@@ -187,7 +187,7 @@ def _add_track(
     track.markers.foreach_set("mute", ~sure[rows])
     confidence = keypoints.points[seen, index, 2]
     track.weight = float(np.clip(confidence.mean(), 0, 1)) if len(confidence) else 0.0
-    track.use_custom_color, track.color = True, _COLOURS[_side(name)]
+    colour(track)
 
 
 def _without_gaps(place: np.ndarray, seen: np.ndarray, keypoints: PersonKeypoints) -> np.ndarray:
@@ -199,6 +199,11 @@ def _without_gaps(place: np.ndarray, seen: np.ndarray, keypoints: PersonKeypoint
         ]
     around = keypoints.points[keypoints.points[..., 2] > SEEN]
     return np.broadcast_to(around[:, :2].mean(0) if len(around) else (0.0, 0.0), place.shape)
+
+
+def colour(track: bpy.types.MovieTrackingTrack) -> None:
+    """Left and right of the body apart by their colours."""
+    track.use_custom_color, track.color = True, _COLOURS[_side(track.name)]
 
 
 def _side(name: str) -> str:

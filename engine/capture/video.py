@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -112,6 +113,23 @@ class PictureFootage(Footage):
         top, left = (self.height - info.height) // 2, (self.width - info.width) // 2
         canvas[top : top + info.height, left : left + info.width] = frame
         return canvas
+
+
+class Excerpt(Footage):
+    """The frames `first` to `last`, both included, of other footage."""
+
+    def __init__(self, whole: Footage, first: int, last: int) -> None:
+        self.path, self.files, self.focal = whole.path, whole.files, whole.focal
+        self.width, self.height, self.fps = whole.width, whole.height, whole.fps
+        self.frame_count = last + 1 - first
+        self._whole, self._first = whole, first
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return islice(self._whole, self._first, self._first + self.frame_count)
+
+    def frame_names(self, count: int) -> tuple[str, ...]:
+        """Those that the frames have in the whole."""
+        return self._whole.frame_names(self._first + count)[self._first :]
 
 
 class VideoFootage(Footage):

@@ -15,7 +15,7 @@ from .errors import InputError
 from .npz import read_npz, write_npz
 from .packing import blend_parts, read_blend, read_rows, row_parts
 
-KINDS = ("layfigure", "smpl", "smplh", "smplx", "avatar")
+KINDS = ("layfigure", "smpl", "smplh", "smplx", "avatar", "animal")
 _BLENDS = ("shapedirs", "exprdirs", "posedirs")
 _SPARSE = ("J_regressor", "weights")
 _FLOATS = ("v_template", "keypoint_bary", "vt", "hand_components", "hand_mean", "posemap")

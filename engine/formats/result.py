@@ -18,6 +18,7 @@ KINDS = (
     "avatar",  # a clothed mesh that plays its point cache, and the armature it was posed with
     "avatar_meshes",  # besides, a mesh of its own for every frame
     "rig",  # a clothed mesh on an armature, with pose correctives
+    "animal",  # an animal and its motion
 )
 _POINT_FILES = ("points", "point_positions", "point_normals")
 _PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture", "meshes", *_POINT_FILES)
@@ -27,7 +28,7 @@ _PERSON_FILES = ("motion", "pc2", "camera", "keypoints", "texture", "meshes", *_
 class PersonFiles:
     """The files of one person, as absolute paths."""
 
-    name: str  # person_00, person_01, …
+    name: str  # person_00, person_01, …; animal_00
     motion: Path
     pc2: Path | None = None
     camera: Path | None = None  # of unrelated pictures, which have one each

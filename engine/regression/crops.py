@@ -50,6 +50,12 @@ def square_crop(
 
 def normalised(pictures: np.ndarray) -> Tensor:
     """Network input (N, 3, S, S) float32 of red-green-blue pictures (N, S, S, 3) uint8."""
-    unit = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (_MEAN, _STD))
-    return (unit - mean) / std
+    return normalised_levels(
+        torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+    )
+
+
+def normalised_levels(levels: Tensor) -> Tensor:
+    """Network input of levels (N, 3, S, S) 0..1, where they lie."""
+    mean, std = (torch.tensor(numbers)[:, None, None].to(levels) for numbers in (_MEAN, _STD))
+    return (levels - mean) / std

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT.parent / "shared" / "tools" / "real-blender"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from make_animal import make_animal  # noqa: E402
 from make_avatar import make_avatar  # noqa: E402
 from make_points import make_points  # noqa: E402
 from make_result import make_result  # noqa: E402
@@ -154,6 +155,19 @@ def test_film_still_fbx_blend(blender, tmp_path):
     assert all(p.stat().st_size > 1000 for p in (tmp_path / "out").iterdir())
     assert "Frame 4/4" in done.stdout
     _assimp_reads(blender.name, tmp_path / "out" / "walk.fbx")
+
+
+def test_film_still_fbx_of_an_animal(blender, tmp_path):
+    make_animal(tmp_path, 3, overlay=False)
+    files = {"output": "film.mp4", "still": "still.png", "fbx": "dog.fbx"}
+    asked = [word for key, name in files.items() for word in (f"--{key}", tmp_path / name)]
+    stage = ("--camera", "turntable", "--size", "320x240")
+    done = blender("headless/render.py", "--result", tmp_path / "result", *asked, *stage)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Frame 3/3" in done.stdout and (tmp_path / "dog.fbx").stat().st_size > 1000
+    picture = cv2.imread(str(tmp_path / "still.png")).astype(int)
+    fur = picture[..., 2] > 1.3 * picture[..., 0] + 10
+    assert 2000 < fur.sum() < 30000
 
 
 def _assimp_reads(suite: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Scripted persons on a virtual screen: one fits a clip and cancels another, one corrects a fit.
+"""Scripted persons on a virtual screen: one fits a clip, one corrects a fit, one annotates a dog.
 
 The pictures lie in `build/ui/<suite>` afterwards (LAYFIGURE_UI_PICTURES names another folder).
 """
@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,9 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "blender")]
 
 import extension  # noqa: E402
+from layfigure.engine.capture.animals.coco import read_animal_coco  # noqa: E402
 from layfigure.engine.formats.corrections import load_corrections  # noqa: E402
 from layfigure.engine.formats.keypoints import BODY_25  # noqa: E402
 from layfigure.engine.formats.motion import load_motion  # noqa: E402
+from make_animal_film import make_animal_film  # noqa: E402
 from make_dance import make_dance  # noqa: E402
 
 SUITES = extension.suites()
@@ -120,6 +123,25 @@ def test_person_corrects_a_fit(screen, clip, tmp_path):
     gone = {BODY_25[k] for k in written.keypoint[~written.seen]}
     assert gone == {"RBigToe", "RHeel"}
     _assert_the_wrist_followed(tmp_path / "dance", tmp_path / "dance_02")
+
+
+def test_person_annotates_a_dog(screen, tmp_path):
+    film = make_animal_film(tmp_path)
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    story = screen("ui_annotate.py", "--film", film, "--truth", tmp_path / "truth.json")
+    true = np.array(truth["points"]["10"])
+    # a pixel of this small editor is 1.6 of the film's
+    np.testing.assert_allclose(np.array(story["clicked"])[:, :2], true[:, :2], atol=2.5)
+    assert [seen for *_, seen in story["clicked"]] == (true[:, 2] > 0).tolist()
+    assert story["mode"] == "MASK" and story["outline_dragged"] > 0.02
+    assert story["copied"] == 24 and story["jumped"] == 10
+    first, second = read_animal_coco(tmp_path / "seen" / "dog.json")
+    assert (first.number, second.number) == (10, 15) and second.mask_reader is None
+    assert first.visible.sum() == true[:, 2].sum() and first.size == (854, 480)
+    drawn = np.zeros((480, 854), np.uint8)
+    cv2.fillPoly(drawn, [np.rint(np.array(truth["outlines"]["10"]) - 0.5).astype(int)], 1)
+    mask = first.read_mask()
+    assert (mask & (drawn > 0)).sum() / (mask | (drawn > 0)).sum() > 0.98
 
 
 def _assert_the_wrist_followed(old: Path, new: Path) -> None:

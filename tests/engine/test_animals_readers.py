@@ -49,7 +49,7 @@ def test_the_published_sample_of_stanfordextra() -> None:
     folder = shared("animals/stanfordextra")
     path = folder / "StanfordExtra_sample.json"
     frames = read_stanfordextra(path, folder, partial_copy=True)
-    assert len(frames) == 4 and {f.layout for f in frames} == {"stanfordextra"}
+    assert len(frames) == 4 and {f.layout.name for f in frames} == {"stanfordextra"}
     for frame in frames:
         mask = frame.read_mask()
         assert mask is not None and frame.box is not None
@@ -142,7 +142,9 @@ def clip() -> list[np.ndarray]:
 def annotated(number: int, size: tuple[int, int] = made.SIZE) -> AnimalFrame:
     points = np.rint(made.points(25, number)).astype(np.float32)
     mask = made.blob(number, size)
-    return AnimalFrame(Path(), size, "smalify", points, mask_reader=lambda: mask, number=number)
+    return AnimalFrame(
+        Path(), size, LAYOUTS["smalify"], points, mask_reader=lambda: mask, number=number
+    )
 
 
 def test_a_clip_written_for_animalkey_is_read_back(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_refit_of_no_result(copy: Path) -> None:
 def test_every_option_of_a_job_is_on_the_command_line() -> None:
     from layfigure.engine.jobs import JOBS
 
-    arguments = {"source", "corrections"}
+    arguments = {"source", "corrections", "annotations"}
     for job in JOBS:
         text = run(*job.split("_"), "--help")[1]
         own = {"motion"} if job == "avatar_pose" else set()

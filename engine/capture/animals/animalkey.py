@@ -31,7 +31,7 @@ from .pictures_out import clip_pictures, write_picture
 TEST_SEQUENCES = (
     *(295, 296, 297, 301, 302, 306, 307, 313, 343, 352, 353, 460, 461, 476, 484, 489),
 )
-_LAYOUT = "animalkey"
+_LAYOUT = LAYOUTS["animalkey"]
 _CANVAS = 1000  # px, the greatest width of the annotation tool's picture
 _HINT = "Give a folder of the data set as it was published."
 
@@ -97,7 +97,7 @@ def _check_names(
 def _frame(image: Path, points: Path, masks: Path, box: np.ndarray | None) -> AnimalFrame:
     size = picture_size(image)
     path, mask = points / f"{image.stem}.pkl", masks / f"{image.stem}.png"
-    keypoints = np.zeros((len(LAYOUTS[_LAYOUT]), 3), np.float32)
+    keypoints = np.zeros((len(_LAYOUT), 3), np.float32)
     if path.is_file():
         table = np.asarray(read_any_pickle(path, "keypoints"))
         if table.ndim != 2 or table.shape[1] != 3:
@@ -157,7 +157,7 @@ def write_animalkey(
 
 def _write_annotation(anno: Path, stem: str, frame: AnimalFrame) -> None:
     if frame.visible.any():
-        points = convert(frame.keypoints, frame.points_of, LAYOUTS[_LAYOUT]).astype(np.float64)
+        points = convert(frame.keypoints, frame.layout, _LAYOUT).astype(np.float64)
         points[:, :2] *= _canvas_scale(frame.size)
         (anno / "keypoints_gt" / f"{stem}.pkl").write_bytes(pickle.dumps(points, protocol=2))
     mask = frame.read_mask()

@@ -11,7 +11,7 @@ import numpy as np
 from ...formats.errors import InputError
 
 
-def read_json(path: Path, kind: type) -> Any:
+def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
     """The list or dictionary in a file. Raises InputError for anything else."""
     if not path.is_file():
         raise InputError(f"{path}: no such file.", "Check the path.")
@@ -20,7 +20,7 @@ def read_json(path: Path, kind: type) -> Any:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: this is not JSON ({error}).", "Get the file again.") from error
     if not isinstance(content, kind):
-        wanted = "a list" if kind is list else "a table of names"
+        wanted = "a list" if kind is list else "a table of names" if kind is dict else "annotations"
         raise InputError(f"{path}: it does not hold {wanted}.", "Give the data set's own file.")
     return content
 

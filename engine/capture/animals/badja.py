@@ -26,6 +26,7 @@ from .frames import (
 from .layouts import LAYOUTS, convert
 from .pictures_out import clip_pictures, write_picture
 
+_LAYOUT = LAYOUTS["badja"]
 _HINT = "Give a JSON file of BADJA's joint_annotations."
 _ASPECT = 0.02  # by which the shapes of mask and picture may differ
 
@@ -62,8 +63,8 @@ def _frame(path: Path, row: int, entry: Any, pictures: Path) -> AnimalFrame:
     return AnimalFrame(
         image=pictures / image,
         size=(0, 0),
-        layout="badja",
-        keypoints=make_points(joints[:, ::-1], visible, "badja", where),
+        layout=_LAYOUT,
+        keypoints=make_points(joints[:, ::-1], visible, _LAYOUT, where),
         mask_reader=partial(read_mask_picture, pictures / str(mask)) if has_mask else None,
         sequence=path.stem,
         number=_number(image, row),
@@ -111,7 +112,7 @@ def write_badja(
             mask, mask_path = frame.read_mask(), f"{name}/segmentations/{number:04d}.png"
             if mask is not None:
                 write_picture(out / mask_path, mask.astype(np.uint8) * 255)
-            points = convert(frame.keypoints, frame.points_of, LAYOUTS["badja"])
+            points = convert(frame.keypoints, frame.layout, _LAYOUT)
             entries[number] = {
                 "image_path": image,
                 "segmentation_path": mask_path if mask is not None else None,

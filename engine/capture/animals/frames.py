@@ -12,7 +12,7 @@ import numpy as np
 
 from ...formats.errors import InputError
 from ..pictures import read_info, read_rgb
-from .layouts import LAYOUTS, Layout
+from .layouts import Layout
 
 _HALF = 127  # grey level above which a soft mask is the animal
 
@@ -23,18 +23,13 @@ class AnimalFrame:
 
     image: Path
     size: tuple[int, int]  # width, height
-    layout: str  # a key of LAYOUTS
+    layout: Layout  # of the keypoints
     keypoints: np.ndarray  # (K, 3) float32: x, y, visible 0 or 1; unseen points are 0, 0, 0
     box: np.ndarray | None = None  # (4,) float32: left, top, width, height; None: not annotated
     mask_reader: Callable[[], np.ndarray] | None = None  # (height, width) bool; None: no mask
     sequence: str = ""  # the clip that it is of; empty: a picture by itself
     number: int = 0  # its place in the sequence, counted from 0
     several: bool = False  # other animals of its kind are in the picture
-
-    @property
-    def points_of(self) -> Layout:
-        """The layout of the keypoints."""
-        return LAYOUTS[self.layout]
 
     @property
     def visible(self) -> np.ndarray:
@@ -80,13 +75,13 @@ class AnimalFrame:
 
 
 def make_points(
-    xy: np.ndarray, visible: np.ndarray, layout: str, where: str | os.PathLike
+    xy: np.ndarray, visible: np.ndarray, layout: Layout, where: str | os.PathLike
 ) -> np.ndarray:
     """(K, 3) float32 from places (K, 2) and flags (K,) of any kind.
 
     Raises InputError when they are not numbers or not as many as the layout has.
     """
-    count = len(LAYOUTS[layout])
+    count = len(layout)
     try:
         xy = np.asarray(xy, np.float64)
         seen = np.asarray(visible, np.float64).reshape(-1) > 0
@@ -95,7 +90,7 @@ def make_points(
     if xy.shape != (count, 2) or seen.shape != (count,):
         raise InputError(
             f"{where}: it has keypoints {xy.shape} with {len(seen)} flags, not the {count} of "
-            f"{layout}.",
+            f"{layout.name}.",
             _POINTS,
         )
     if not np.isfinite(xy[seen]).all():

@@ -18,9 +18,10 @@ from ...formats.errors import InputError
 from ...formats.openpose import natural_key
 from .annotation_json import read_boxes
 from .frames import AnimalFrame, check_frames, make_points, picture_size, read_mask_picture
+from .layouts import LAYOUTS
 from .mat_file import read_mat
 
-_LAYOUT = "grevyzebra"
+_LAYOUT = LAYOUTS["grevyzebra"]
 _MAT = "_ferrari-tail-face.mat"
 _HINT = "Give the folder of the data set, with images and annotations in it."
 

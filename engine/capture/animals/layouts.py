@@ -1,8 +1,7 @@
 """The keypoint orders of animal data sets, and how one becomes another.
 
-One vocabulary names a point in every order: an order is a tuple of names, and left and right, parts
-and the way into another order follow from them. The front leg has a paw, a knee (its middle joint)
-and an elbow, the hind leg a paw, a hock (its middle joint) and a stifle.
+An order is a tuple of names (`formats.animal_names`); left and right, parts and the way into
+another order follow from them.
 """
 
 from __future__ import annotations
@@ -12,21 +11,24 @@ from functools import cached_property
 
 import numpy as np
 
+from ...formats.animal_names import ORDERS
+
 
 @dataclass(frozen=True)
 class Layout:
-    """One data set's K keypoints, in its order."""
+    """The K keypoints of a data set or of a rig, in its order."""
 
     name: str
-    names: tuple[str, ...]  # K of the vocabulary
+    names: tuple[str, ...]  # K, each once
 
     def __len__(self) -> int:
         return len(self.names)
 
     @cached_property
     def mirror(self) -> np.ndarray:
-        """(K,) row of each point's counterpart on the other side; its own for the middle."""
-        return rows_of([_other_side(name) for name in self.names], self.names)
+        """(K,) row of each point's counterpart on the other side, its own where there is none."""
+        rows = rows_of([_other_side(name) for name in self.names], self.names)
+        return np.where(rows >= 0, rows, np.arange(len(rows)))
 
     @cached_property
     def parts(self) -> dict[str, np.ndarray]:
@@ -36,15 +38,6 @@ class Layout:
         """
         part = np.array([_part(name) for name in self.names])
         return {str(p): np.flatnonzero(part == p) for p in dict.fromkeys(part)}
-
-
-def _both(*points: str) -> tuple[str, ...]:
-    """Left and right of each point in turn."""
-    return tuple(f"{side}_{point}" for point in points for side in ("left", "right"))
-
-
-def _chain(leg: str, *points: str) -> tuple[str, ...]:
-    return tuple(f"{leg}_{point}" for point in points)
 
 
 def _other_side(name: str) -> str:
@@ -69,62 +62,7 @@ def _part(name: str) -> str:
     return "tail" if name.startswith("tail") else "body"
 
 
-_FRONT, _BACK = ("paw", "knee", "elbow"), ("paw", "hock", "stifle")
-_LEGS = (
-    *_chain("left_front", *_FRONT),
-    *_chain("left_back", *_BACK),
-    *_chain("right_front", *_FRONT),
-    *_chain("right_back", *_BACK),
-)
-_DOG = (
-    *(*_LEGS, "tail_start", "tail_end", *_both("ear_base"), "nose", "chin"),
-    *(*_both("ear_tip", "eye"), "withers", "throat"),
-)
-# TigDog and SMALST agree on the first 19; the upper points of the legs lie where they meet the
-# trunk in TigDog and are called ankles by SMALST.
-_TRUNK = (
-    *(*_both("eye"), "chin", *_both("front_paw", "back_paw"), "tail_start"),
-    *_both("front_knee", "back_hock", "shoulder"),
-)
-_COW_FRONT = ("paw", "pastern", "knee", "elbow", "shoulder_blade")
-_COW_BACK = ("paw", "pastern", "hock", "stifle", "pin_bone", "hip_bone")
-
-# SMAL's joints 0-32 by the sides that BADJA gives them: its left foreleg is SMAL's RLeg1 .. RFoot.
-_BADJA = (
-    *("pelvis", "pelvis_top", "spine", "spine_low", "spine_middle", "spine_high", "chest"),
-    *_chain("right_front", "shoulder", "elbow", "knee", "paw"),
-    *_chain("left_front", "shoulder", "elbow", "knee", "paw"),
-    *("throat", "head"),
-    *_chain("right_back", "hip", "stifle", "hock", "paw"),
-    *_chain("left_back", "hip", "stifle", "hock", "paw"),
-    *("tail_start", "tail_2", "tail_3", "tail_middle", "tail_5", "tail_6", "tail_end"),
-    *("mouth", "nose", "chin", "right_ear_tip", "left_ear_tip"),
-)
-
-LAYOUTS = {
-    layout.name: layout
-    for layout in (
-        Layout("stanfordextra", _DOG),  # Animal Pose as WLDO gives it has the same 24
-        Layout("smalify", (*_DOG, "tail_middle")),
-        Layout("badja", _BADJA),
-        Layout("tigdog", (*_TRUNK, *_both("front_top", "back_top"), "neck")),
-        Layout(
-            "grevyzebra",
-            (
-                *(*_TRUNK, *_both("front_ankle", "back_ankle"), "neck", "tail_end"),
-                *_both("ear_tip", "nostril", "mouth_corner", "cheek"),
-            ),
-        ),
-        Layout(
-            "animalkey",
-            (
-                *(*_chain("left_front", *_COW_FRONT), *_chain("right_front", *_COW_FRONT)),
-                *(*_chain("left_back", *_COW_BACK), *_chain("right_back", *_COW_BACK)),
-                *("tail_start", "udder", "ribs_start", "neck", *_both("eye"), "nose", "chin"),
-            ),
-        ),
-    )
-}
+LAYOUTS = {name: Layout(name, names) for name, names in ORDERS.items()}
 
 # Where SMALify sees the points of its layout on a SMAL model: 0-34 joints, 35 tip of the nose,
 # 36 chin, 37 and 38 tips of the right and left ear, 39 and 40 left and right eye.

@@ -19,6 +19,11 @@ def decode_rle(text: str, height: int, width: int) -> np.ndarray:
     runs = _numbers(text)
     for i in range(3, len(runs)):
         runs[i] += runs[i - 2]
+    return fill_runs(runs, height, width)
+
+
+def fill_runs(runs: list[int], height: int, width: int) -> np.ndarray:
+    """(height, width) bool from the plain run lengths. Raises InputError for another size."""
     if any(run < 0 for run in runs) or sum(runs) != height * width:
         raise InputError(
             f"The run lengths of a mask cover {sum(runs)} pixels, not {width}x{height}.", _HINT

@@ -15,8 +15,10 @@ import numpy as np
 from ...formats.errors import InputError
 from .annotation_json import read_json
 from .frames import AnimalFrame, check_frames, check_pictures, make_points
+from .layouts import LAYOUTS
 from .rle import decode_rle
 
+_LAYOUT = LAYOUTS["stanfordextra"]
 _HINT = "Give StanfordExtra_v12.json or animal_pose_data.json as they were published."
 
 
@@ -77,8 +79,8 @@ def _frame(path: Path, row: int, entry: Any, pictures: Path) -> AnimalFrame:
     return AnimalFrame(
         image=pictures / image,
         size=(width, height),
-        layout="stanfordextra",
-        keypoints=make_points(joints[:, :2], joints[:, 2], "stanfordextra", where),
+        layout=_LAYOUT,
+        keypoints=make_points(joints[:, :2], joints[:, 2], _LAYOUT, where),
         box=box,
         mask_reader=partial(_mask, runs, height, width, where) if runs else None,
         several=several,

@@ -17,8 +17,10 @@ import numpy as np
 
 from ...formats.errors import InputError
 from .frames import AnimalFrame, box_of_mask, check_frames, make_points, picture_size
+from .layouts import LAYOUTS
 from .mat_file import fields, read_mat
 
+_LAYOUT = LAYOUTS["tigdog"]
 _HINT = "Give the folder that TigDog was unpacked into."
 _TRAIN = 0.9  # share of the frames, from the first on, that SMAL4V trains on
 
@@ -84,8 +86,8 @@ def _shot(
         frame = AnimalFrame(
             image=image,
             size=picture_size(image),
-            layout="tigdog",
-            keypoints=make_points(pair[0], pair[1], "tigdog", where),
+            layout=_LAYOUT,
+            keypoints=make_points(pair[0], pair[1], _LAYOUT, where),
             mask_reader=partial(_mask, segments, number) if has_masks else None,
             sequence=str(shot),
             number=number,

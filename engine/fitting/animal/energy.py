@@ -12,15 +12,17 @@ import torch
 from torch import Tensor
 
 from ...bodies.animal_posing import AnimalPosing, Rest
-from ...geometry.silhouette import Edges, overlap_loss
+from ...geometry.silhouette import Edges
 from .evidence import Evidence
+from .outline import outline_misses
 from .prior import Priors
 from .state import State
 
 _CLICK = 0.015  # of the animal's size: usual miss of a point that a person set
 _LOST = 4.0  # usual misses beyond which a point is taken for wrong
 _OUTLINE = 250.0  # energy of a silhouette that misses the mask altogether
-_ACCELERATION = {"angles": 0.025, "turn": 0.01, "where": 0.004}  # rad, rad, lengths a frame squared
+_ACCELERATION = {"turn": 0.01, "where": 0.004}  # rad, lengths a frame squared
+_RESTLESS = 0.2  # the same of joints, of how far each usually turns
 _USUAL_FPS = 30.0
 
 
@@ -30,8 +32,6 @@ class Weights:
 
     outline: float = 1.0  # 0: the rasteriser does not run
     smooth: float = 1.0
-    lost: float = _LOST
-    turns: float = 1.0  # of the pose prior
 
 
 class Energy:
@@ -47,9 +47,9 @@ class Energy:
     def __call__(self, state: State, weights: Weights) -> Tensor:
         """The sum of all terms."""
         rest = state.rest(self.model, self.priors)
-        energy = self.misses(state, rest, weights.lost).sum()
+        energy = self.misses(state, rest, _LOST).sum()
         energy = energy + self.priors.shape(state.latent, state.limbs)
-        energy = energy + weights.turns * self.priors.pose(state.angles)
+        energy = energy + self.priors.pose(state.angles)
         if weights.smooth and len(state.base) > 2:
             energy = energy + weights.smooth * self._jerky(state)
         if weights.outline and len(self.evidence.masked):
@@ -73,20 +73,15 @@ class Energy:
     def _outline(self, state: State, rest: Rest) -> Tensor:
         evidence = self.evidence
         vertices = state.posed(self.model, rest, frames=evidence.masked)
-        loss = overlap_loss(evidence.covered(vertices, self.edges), evidence.masks)
+        loss = outline_misses(evidence.covered(vertices, self.edges), evidence.masks)
         return _OUTLINE * (evidence.mask_sure * loss).sum()
 
     def _jerky(self, state: State) -> Tensor:
         """Energy of accelerations."""
-        parts = {
-            "angles": state.angles.flatten(1),
-            "turn": state.root.flatten(1) / 2**0.5,  # so that small turns count as their angle
-            "where": state.where / self.length,
-        }
-        total = state.angles.new_zeros(())
-        for name, values in parts.items():
-            change = (values[2:] - 2 * values[1:-1] + values[:-2]) / (
-                _ACCELERATION[name] * self.quick
-            )
-            total = total + 0.5 * change.square().sum()
-        return total
+        parts = (
+            (state.angles / self.priors.turns[1:] / _RESTLESS).flatten(1),
+            state.root.flatten(1) / 2**0.5 / _ACCELERATION["turn"],  # small turns as their angle
+            state.where / self.length / _ACCELERATION["where"],
+        )
+        change = torch.cat(parts, 1).diff(n=2, dim=0) / self.quick
+        return 0.5 * change.square().sum()

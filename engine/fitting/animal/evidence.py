@@ -71,8 +71,9 @@ def gather_evidence(
     boxes = _boxes(clip)
     focal = focal or _USUAL_LENS * max(clip.size)
     lens = np.array([focal, focal, clip.size[0] / 2, clip.size[1] / 2])
-    masked = [i for i, mask in enumerate(clip.masks) if silhouettes and mask is not None]
-    cut = [_cut(clip.masks[i], boxes[i], lens) for i in masked]
+    there = {i: mask for i, mask in enumerate(clip.masks) if silhouettes and mask is not None}
+    masked = list(there)
+    cut = [_cut(mask, boxes[i], lens) for i, mask in there.items()]
 
     def tensor(values, dtype=torch.float32) -> Tensor:
         return torch.as_tensor(np.asarray(values), dtype=dtype, device=device)
@@ -99,7 +100,8 @@ def _boxes(clip: AnimalClip) -> np.ndarray:
         corners = [seen.min(0), seen.max(0)] if len(seen) > 2 else []
         if mask is not None and mask.any():
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            corners += [np.array([columns[0], rows[0]]), np.array([columns[-1], rows[-1]]) + 1]
+            corners.append(np.array([columns[0], rows[0]], np.float32))
+            corners.append(np.array([columns[-1], rows[-1]], np.float32) + 1)
         if corners:
             low, high = np.min(corners, axis=0), np.max(corners, axis=0)
             boxes[i] = *low, *np.maximum(high - low, 8)

@@ -56,14 +56,14 @@ def fit_animal(
         priors = Priors(data, family, options.pose_prior, device)
         energy = Energy(model, some, priors, clip.fps)
         start = place(model, energy)
-        left = descend(start, lambda s, e=energy: e(s, _APART), trying, free, progress.tick)
+        left = descend(start, energy, _APART, trying, free, progress.tick)
         tried.append((left, family, start, priors))
     _, family, start, priors = min(tried, key=lambda found: found[0])
     state = start.picked(np.arange(len(clip)), frames)
     energy = Energy(model, evidence, priors, clip.fps)
     for name, count, weights in stages:
         progress.tick(name, advance=0)
-        descend(state, lambda s, w=weights: energy(s, w), count, free, progress.tick)
+        descend(state, energy, weights, count, free, progress.tick)
     with torch.no_grad():
         rest = state.rest(model, priors)
         return AnimalFit(

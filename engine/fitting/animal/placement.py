@@ -32,14 +32,13 @@ def place(model: AnimalPosing, energy: Energy) -> State:
         *(len(energy.priors.mean), len(model.data.limb_scales), len(model.data.parents)),
     )
     part = Energy(model, some, energy.priors, 30.0)
-    weights = Weights(outline=0, smooth=0, lost=_LOST)
 
     def each(state: State) -> Tensor:
         rest = state.rest(model, energy.priors)
         lean = state.root[:, 1, 1].square()  # the animal's left is level when this is 0
-        return part.misses(state, rest, weights.lost) + _UPRIGHT * lean
+        return part.misses(state, rest, _LOST) + _UPRIGHT * lean
 
-    descend(state, lambda s: each(s).sum(), _ROUNDS, ("turn", "place"))
+    descend(state, lambda s, _: each(s).sum(), Weights(), _ROUNDS, ("turn", "place"))
     with torch.no_grad():
         best = each(state).view(frames, starts).argmin(1)
     best += torch.arange(frames, device=turns.device) * starts

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from .energy import Weights
 from .state import State
 
 _STEPS = {"latent": 0.05, "limbs": 0.01, "turn": 0.02, "place": 0.006, "angles": 0.02}
@@ -16,7 +17,8 @@ _SLOWEST = 0.05  # of the first steps' size, at the end
 
 def descend(
     state: State,
-    energy: Callable[[State], Tensor],
+    energy: Callable[[State, Weights], Tensor],
+    weights: Weights,
     count: int,
     free: Sequence[str] = tuple(_STEPS),
     tick: Callable[[], None] = lambda: None,
@@ -33,7 +35,7 @@ def descend(
         for group, name in zip(adam.param_groups, unknowns, strict=True):
             group["lr"] = _STEPS[name] * share
         adam.zero_grad()
-        value = energy(state)
+        value = energy(state, weights)
         value.backward()
         adam.step()
         last = float(value.detach())
