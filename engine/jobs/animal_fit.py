@@ -31,7 +31,7 @@ def run_animal_fit(params: AnimalFitParams, out: Path, progress: Progress) -> Pa
             f"{data.name} has no family {params.family}.", f"Its families: {known}; or none named."
         )
     footage = open_footage(params.source)
-    progress.plan(*_READING, 0.5, *shares(params))
+    progress.plan(*_READING, 0.15, 0.35, *shares(params))
     options = AnimalOptions(
         family=params.family or "auto",
         focal=params.focal if params.focal is not None else _focal(footage.focal),

@@ -274,12 +274,12 @@ def two_sided() -> AnimalData:
 def test_smalst(tmp_path: Path) -> None:
     data, path = two_sided(), tmp_path / "pred_net_186.pth"
     with torch.device("meta"):
-        state = official(SmalstNetwork(data), "module.")
-    # What is inside the shape and the texture may have any names.
-    state = {
-        n.replace("texture_predictor", "tex").replace(".1.bias", ".b"): t for n, t in state.items()
-    }
-    moved = "module.code_predictor.shape_predictor.b"
+        plan = SmalstNetwork(data)
+    state = {}  # what is inside the shape and the texture may have any names
+    for name, tensor in official(plan, "module.").items():
+        inner = name.replace("texture_predictor", "tex").replace("shape_predictor.1.", "shape.")
+        state[inner] = tensor
+    moved = "module.code_predictor.shape.bias"
     state[moved] = torch.arange(135.0)
     state["module.mean_v"] = torch.from_numpy(data.v_template)
     torch.save(state, path)

@@ -98,7 +98,7 @@ def test_a_parent_is_left_and_goes_on(tmp_path: Path) -> None:
 
     def report(step: int, total: int, message: str, eta: float | None) -> None:
         nonlocal steps
-        steps += message == "Training the parent" and step > 250  # reading is the first quarter
+        steps += message == "Training the parent" and step > 400  # the first is done
 
     with pytest.raises(Cancelled):
         run_job("animal_train", params, tmp_path / "out", Progress(report, lambda: steps > 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -27,13 +28,17 @@ class Hints:
     points: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))  # (N, 2) on the animal
 
 
+# From a frame, a rough mask of it, how sure that is, and hints: a better mask.
+Refine = Callable[[np.ndarray, np.ndarray, np.ndarray, Hints], np.ndarray]
+
+
 def refine(rgb: np.ndarray, mask: np.ndarray, sure: np.ndarray, hints: Hints) -> np.ndarray:
     """The mask (H, W) bool with its outline moved to where the colours of `rgb` change.
 
     `sure` (H, W) 0..1 says how far the outline may move: 2 px where it is 1, 10 px where it is 0.
     """
     labels = _band(mask, sure)
-    _apply(labels, hints)
+    apply_hints(labels, hints)
     window = _window(labels)
     if window is None:
         return mask
@@ -42,19 +47,20 @@ def refine(rgb: np.ndarray, mask: np.ndarray, sure: np.ndarray, hints: Hints) ->
     return found if _agreement(found, mask) >= _TRUST else mask
 
 
-def colours_tell(rgb: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether `refine` mends spoilt copies of a mask (H, W) bool that is known to be right.
+def mending(rgb: np.ndarray, mask: np.ndarray, by: Refine = refine) -> tuple[float, float]:
+    """Mean IoU of spoilt copies with a mask (H, W) bool that is known to be right, and of what they
+    become `by` a way of refining them.
 
-    It does not where the animal has the colours of what is behind it, and spoils them further.
+    The latter is less where it does harm, as `refine` does where the animal has the colours of what
+    is behind it.
     """
     spoilt = [np.roll(mask, shift, axis) for axis in (0, 1) for shift in (-_SPOIL, _SPOIL)]
     kernel = np.ones((2 * _SPOIL - 1,) * 2, np.uint8)
     spoilt += [change(mask.astype(np.uint8), kernel) > 0 for change in (cv2.erode, cv2.dilate)]
-    gain = 0.0
-    for copy in spoilt:
-        mended = refine(rgb, copy, np.full(mask.shape, 0.5, np.float32), Hints())
-        gain += _agreement(mended, mask) - _agreement(copy, mask)
-    return gain > 0
+    sure = np.full(mask.shape, 0.5, np.float32)
+    mended = [by(rgb, copy, sure, Hints()) for copy in spoilt]
+    before, after = ([_agreement(copy, mask) for copy in copies] for copies in (spoilt, mended))
+    return float(np.mean(before)), float(np.mean(after))
 
 
 def mask_from_box(rgb: np.ndarray, hints: Hints) -> np.ndarray:
@@ -66,7 +72,7 @@ def mask_from_box(rgb: np.ndarray, hints: Hints) -> np.ndarray:
         raise InputError("There is no box to look for the animal in.", "Draw a box around it.")
     labels = np.full(rgb.shape[:2], cv2.GC_BGD, np.uint8)
     labels[inside_box(hints.box, rgb.shape[:2], 0)] = cv2.GC_PR_FGD
-    _apply(labels, hints)
+    apply_hints(labels, hints)
     found = np.zeros(rgb.shape[:2], bool)
     window = _window(labels)
     if window is not None:
@@ -96,7 +102,8 @@ def _band(mask: np.ndarray, sure: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _apply(labels: np.ndarray, hints: Hints) -> None:
+def apply_hints(labels: np.ndarray, hints: Hints) -> None:
+    """Set in GrabCut's labels (H, W) what is certain by the hints."""
     if hints.box is not None:
         beyond = np.ones(labels.shape, bool)
         beyond[inside_box(hints.box, labels.shape)] = False

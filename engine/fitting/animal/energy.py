@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ...bodies.animal_posing import AnimalPosing, Rest
 from ...geometry.silhouette import Edges
@@ -46,14 +47,18 @@ class Energy:
 
     def __call__(self, state: State, weights: Weights) -> Tensor:
         """The sum of all terms."""
+        shape = self.priors.shape(state.latent, state.limbs)
+        return shape + self.per_frame(state, weights).sum()
+
+    def per_frame(self, state: State, weights: Weights) -> Tensor:
+        """(T,) of each frame; jerks count where they happen."""
         rest = state.rest(self.model, self.priors)
-        energy = self.misses(state, rest, _LOST).sum()
-        energy = energy + self.priors.shape(state.latent, state.limbs)
-        energy = energy + self.priors.pose(state.angles)
+        energy = self.misses(state, rest, _LOST) + self.priors.pose(state.angles)
         if weights.smooth and len(state.base) > 2:
-            energy = energy + weights.smooth * self._jerky(state)
+            energy = energy + weights.smooth * pad(self._jerks(state), (1, 1))
         if weights.outline and len(self.evidence.masked):
-            energy = energy + weights.outline * self._outline(state, rest)
+            outline = weights.outline * self._outline(state, rest)
+            energy = energy.index_add(0, self.evidence.masked, outline)
         return energy
 
     def misses(self, state: State, rest: Rest, lost: float) -> Tensor:
@@ -71,17 +76,18 @@ class Energy:
         return places[..., :2] / depth * self.evidence.lens[:2] + self.evidence.lens[2:]
 
     def _outline(self, state: State, rest: Rest) -> Tensor:
+        """(M,) energy of the silhouettes that have a mask."""
         evidence = self.evidence
         vertices = state.posed(self.model, rest, frames=evidence.masked)
         loss = outline_misses(evidence.covered(vertices, self.edges), evidence.masks)
-        return _OUTLINE * (evidence.mask_sure * loss).sum()
+        return _OUTLINE * evidence.mask_sure * loss
 
-    def _jerky(self, state: State) -> Tensor:
-        """Energy of accelerations."""
+    def _jerks(self, state: State) -> Tensor:
+        """(T - 2,) energy of accelerations."""
         parts = (
             (state.angles / self.priors.turns[1:] / _RESTLESS).flatten(1),
             state.root.flatten(1) / 2**0.5 / _ACCELERATION["turn"],  # small turns as their angle
             state.where / self.length / _ACCELERATION["where"],
         )
         change = torch.cat(parts, 1).diff(n=2, dim=0) / self.quick
-        return 0.5 * change.square().sum()
+        return 0.5 * change.square().sum(1)

@@ -118,7 +118,7 @@ def _cut(mask: np.ndarray, box: np.ndarray, lens: np.ndarray) -> tuple[np.ndarra
     # Middles of pixels lie at halves in both pictures; warpAffine counts them from whole numbers.
     shift = -corner * scale + (scale - 1) / 2
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    small = mask.astype(np.float32)
+    small: np.ndarray = mask.astype(np.float32)
     if scale < 1:  # else single pixels decide
         small = cv2.GaussianBlur(small, (0, 0), 0.5 / scale)
     cut = cv2.warpAffine(small, matrix, (CROP, CROP), flags=cv2.INTER_LINEAR)

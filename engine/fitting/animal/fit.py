@@ -22,17 +22,20 @@ from .options import AnimalFit, AnimalOptions
 from .placement import place
 from .prior import Priors
 from .solve import descend
+from .strides import can_stride, tries, try_strides
 
 _APART = Weights(smooth=0)  # the frames that are placed lie apart
 _FEWEST = 4  # visible points of a frame that it is placed by
 _MOST = 24  # frames that are placed from many starts; the rest lies between them
-_STEPS = (120, 250, 250)  # of trying a family, bending to points, and to outlines
+_STEPS = (120, 250, 60, 250)  # trying a family, bending to points, trying strides, outlines
 
 
 def fit_animal(
     data: AnimalData, clip: AnimalClip, options: AnimalOptions, progress: Progress
 ) -> AnimalFit:
-    """Fit `data` to `clip` in its own pixels and frames. Begins a part.
+    """Fit `data` to `clip` in its own pixels and frames.
+
+    Begins two parts of `progress`.
 
     Raises InputError for a family that the body lacks, a clip without points that the body has,
     and a device that is not there.
@@ -45,12 +48,11 @@ def fit_animal(
     free += ["limbs"] if options.limb_scales and len(data.limb_scales) else []
     frames = _frames_with_points(evidence)
     some = evidence.only(torch.as_tensor(frames, device=device))
-    trying, bending, outlining = (max(1, round(options.effort * steps)) for steps in _STEPS)
-    stages = [("Following points", bending, Weights(outline=0, smooth=options.smooth))]
-    if len(evidence.masked):
-        stages.append(("Fitting outlines", outlining, Weights(smooth=options.smooth)))
-    steps = trying * len(families) + sum(count for _, count, _ in stages)
-    progress.begin(steps, "Finding the animal")
+    trying, bending, striding, outlining = (
+        max(1, round(options.effort * steps)) for steps in _STEPS
+    )
+    points, outlines = Weights(outline=0, smooth=options.smooth), Weights(smooth=options.smooth)
+    progress.begin(trying * len(families) + bending, "Finding the animal")
     tried = []
     for family in families:
         priors = Priors(data, family, options.pose_prior, device)
@@ -61,9 +63,14 @@ def fit_animal(
     _, family, start, priors = min(tried, key=lambda found: found[0])
     state = start.picked(np.arange(len(clip)), frames)
     energy = Energy(model, evidence, priors, clip.fps)
-    for name, count, weights in stages:
-        progress.tick(name, advance=0)
-        descend(state, energy, weights, count, free, progress.tick)
+    descend(state, energy, points, bending, free, progress.tick)
+    masked, strides = len(evidence.masked) > 0, can_stride(energy)
+    steps = masked * (outlining + strides * striding * len(tries()))
+    progress.begin(steps, "Fitting outlines")
+    if strides:
+        state = try_strides(state, energy, outlines, striding, free, progress.tick)
+    if masked:
+        descend(state, energy, outlines, outlining, free, progress.tick)
     with torch.no_grad():
         rest = state.rest(model, priors)
         return AnimalFit(

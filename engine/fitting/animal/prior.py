@@ -65,12 +65,12 @@ class Priors:
         return 0.5 * (latent.square().sum() + (limbs / _LIMB).square().sum())
 
     def pose(self, angles: Tensor) -> Tensor:
-        """Energy of joint angles (T, J - 1, 3), summed over frames; the root is free."""
+        """(T,) energy of joint angles (T, J - 1, 3); the root is free."""
         if self.gauss is None:
-            return 0.5 * (angles / self.turns[1:]).square().sum()
+            return 0.5 * (angles / self.turns[1:]).square().sum((1, 2))
         mean, factor = self.gauss
         residual = (torch.nn.functional.pad(angles.flatten(1), (3, 0)) - mean) @ factor
-        return 0.5 * residual[:, 3:].square().sum()
+        return 0.5 * residual[:, 3:].square().sum(1)
 
 
 def _shaped(data: AnimalData, betas: np.ndarray) -> np.ndarray:

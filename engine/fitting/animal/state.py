@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -34,6 +35,23 @@ class State:
         return cls(
             *(zeros(betas), zeros(limbs), base, zeros(count, 3), place),
             zeros(count, joints - 1, 3),
+        )
+
+    def copy(self) -> State:
+        """One of its own."""
+        return State(**{f.name: getattr(self, f.name).detach().clone() for f in fields(self)})
+
+    @classmethod
+    def woven(cls, states: Sequence[State], chosen: Tensor) -> State:
+        """In frame t as `states[chosen[t]]`, with the shape of the first."""
+        first, every = states[0], torch.arange(len(chosen), device=chosen.device)
+
+        def pick(name: str) -> Tensor:
+            return torch.stack([getattr(state, name) for state in states])[chosen, every]
+
+        return cls(
+            *(first.latent, first.limbs, pick("base"), pick("turn")),
+            *(pick("place"), pick("angles")),
         )
 
     def unknowns(self) -> dict[str, Tensor]:
