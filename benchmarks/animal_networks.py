@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from animal_figures import figures
+
 from layfigure.engine.bodies.models import QUADRUPED_NAME, load_animal_model
 from layfigure.engine.progress import Progress
 from layfigure.engine.regression.animal_net.network import AnimalNetwork

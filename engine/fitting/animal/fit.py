@@ -22,6 +22,7 @@ from .options import AnimalFit, AnimalOptions
 from .placement import place
 from .prior import Priors
 from .solve import descend
+from .state import State
 from .strides import can_stride, tries, try_strides
 
 _APART = Weights(smooth=0)  # the frames that are placed lie apart
@@ -33,9 +34,7 @@ _STEPS = (120, 250, 60, 250)  # trying a family, bending to points, trying strid
 def fit_animal(
     data: AnimalData, clip: AnimalClip, options: AnimalOptions, progress: Progress
 ) -> AnimalFit:
-    """Fit `data` to `clip` in its own pixels and frames.
-
-    Begins two parts of `progress`.
+    """Fit `data` to `clip` in its own pixels and frames. Begins two parts of `progress`.
 
     Raises InputError for a family that the body lacks, a clip without points that the body has,
     and a device that is not there.
@@ -44,33 +43,47 @@ def fit_animal(
     families = _families(data, options.family)
     evidence = gather_evidence(clip, data, options.focal, options.silhouettes, device)
     model = AnimalPosing(data).to(device)
-    free = ["latent", "turn", "place", "angles"]
-    free += ["limbs"] if options.limb_scales and len(data.limb_scales) else []
-    frames = _frames_with_points(evidence)
-    some = evidence.only(torch.as_tensor(frames, device=device))
+    limbs = options.limb_scales and len(data.limb_scales)
+    free = ["latent", "turn", "place", "angles", *(["limbs"] if limbs else [])]
     trying, bending, striding, outlining = (
         max(1, round(options.effort * steps)) for steps in _STEPS
     )
-    points, outlines = Weights(outline=0, smooth=options.smooth), Weights(smooth=options.smooth)
+
     progress.begin(trying * len(families) + bending, "Finding the animal")
-    tried = []
+    frames = _frames_with_points(evidence)
+    some = evidence.only(torch.as_tensor(frames, device=device))
+    found = []
     for family in families:
         priors = Priors(data, family, options.pose_prior, device)
         energy = Energy(model, some, priors, clip.fps)
         start = place(model, energy)
         left = descend(start, energy, _APART, trying, free, progress.tick)
-        tried.append((left, family, start, priors))
-    _, family, start, priors = min(tried, key=lambda found: found[0])
+        found.append((left, family, start, priors))
+    _, family, start, priors = min(found, key=lambda one: one[0])
     state = start.picked(np.arange(len(clip)), frames)
     energy = Energy(model, evidence, priors, clip.fps)
+    points = Weights(outline=0, smooth=options.smooth)
     descend(state, energy, points, bending, free, progress.tick)
+
     masked, strides = len(evidence.masked) > 0, can_stride(energy)
     steps = masked * (outlining + strides * striding * len(tries()))
     progress.begin(steps, "Fitting outlines")
+    outlines = Weights(smooth=options.smooth)
     if strides:
         state = try_strides(state, energy, outlines, striding, free, progress.tick)
     if masked:
         descend(state, energy, outlines, outlining, free, progress.tick)
+    return _answer(state, model, priors, evidence, family, clip)
+
+
+def _answer(
+    state: State,
+    model: AnimalPosing,
+    priors: Priors,
+    evidence: Evidence,
+    family: str,
+    clip: AnimalClip,
+) -> AnimalFit:
     with torch.no_grad():
         rest = state.rest(model, priors)
         return AnimalFit(
