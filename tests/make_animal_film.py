@@ -14,6 +14,7 @@ from layfigure.engine.bodies.animal_points import find_points
 from layfigure.engine.bodies.models import load_animal_model
 from layfigure.engine.capture.movie import write_movie
 from layfigure.engine.formats.animal_names import ORDERS
+from layfigure.engine.formats.coco_keypoints import SEEN, CocoKeypoints, CocoPicture, write_coco
 from layfigure.engine.geometry.rasteriser import rasterise
 
 SIZE, FOCAL, AWAY = (854, 480), 900.0, 2.3  # px, px, metres
@@ -45,6 +46,21 @@ def make_animal_film(folder: Path, frames: int = 20) -> Path:
     truth = {"names": NAMES, "points": points, "outlines": outlines}
     (folder / "truth.json").write_text(json.dumps(truth))
     return folder / "dog.mp4"
+
+
+def annotate_film(film: Path) -> Path:
+    """Write dog.json beside the film: what `truth.json` tells, as somebody would annotate it."""
+    truth = json.loads(film.with_name("truth.json").read_text())
+    pictures = []
+    for frame, points in truth["points"].items():
+        seen = np.array(points, np.float32) * (1, 1, SEEN)
+        outline = [np.array(truth["outlines"][frame])]
+        pictures.append(
+            CocoPicture(f"{frame}.png", SIZE, seen, outline, frame=int(frame), video=str(film))
+        )
+    path = film.with_suffix(".json")
+    write_coco(path, CocoKeypoints("dog", tuple(truth["names"]), pictures), film.parent)
+    return path
 
 
 def _pose(joints: tuple[str, ...], frame: int) -> torch.Tensor:

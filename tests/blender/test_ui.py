@@ -1,4 +1,4 @@
-"""Scripted persons on a virtual screen: one fits a clip, one corrects a fit, one annotates a dog.
+"""Scripted persons on a virtual screen: fit a clip, correct a fit, annotate and fit a dog.
 
 The pictures lie in `build/ui/<suite>` afterwards (LAYFIGURE_UI_PICTURES names another folder).
 """
@@ -23,7 +23,7 @@ from layfigure.engine.capture.animals.coco import read_animal_coco  # noqa: E402
 from layfigure.engine.formats.corrections import load_corrections  # noqa: E402
 from layfigure.engine.formats.keypoints import BODY_25  # noqa: E402
 from layfigure.engine.formats.motion import load_motion  # noqa: E402
-from make_animal_film import make_animal_film  # noqa: E402
+from make_animal_film import annotate_film, make_animal_film  # noqa: E402
 from make_dance import make_dance  # noqa: E402
 
 SUITES = extension.suites()
@@ -142,6 +142,16 @@ def test_person_annotates_a_dog(screen, tmp_path):
     cv2.fillPoly(drawn, [np.rint(np.array(truth["outlines"]["10"]) - 0.5).astype(int)], 1)
     mask = first.read_mask()
     assert (mask & (drawn > 0)).sum() / (mask | (drawn > 0)).sum() > 0.98
+
+
+def test_person_fits_an_animal(screen, tmp_path):
+    film = make_animal_film(tmp_path)
+    story = screen("ui_animal.py", "--film", film, "--annotations", annotate_film(film))
+    assert story["note"] == "Imported" and story["animals"] == [35] and not story["error"]
+    assert story["after_undo"] == 0
+    result = tmp_path / "seen" / "results" / "dog_animal" / "result.json"
+    told = json.loads(result.read_text())["meta"]
+    assert told["pck"]["0.1"] > 0.95 and told["iou"] > 0.85
 
 
 def _assert_the_wrist_followed(old: Path, new: Path) -> None:

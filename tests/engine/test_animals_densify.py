@@ -7,8 +7,9 @@ import pytest
 
 from layfigure.engine.capture.animals.densify import Annotations, DenseMasks, densify
 from layfigure.engine.capture.animals.frames import box_of_mask
-from layfigure.engine.capture.animals.grabcut import Hints, colours_tell, mask_from_box
+from layfigure.engine.capture.animals.grabcut import Hints, mask_from_box, mending, refine
 from layfigure.engine.capture.animals.metrics import iou
+from layfigure.engine.capture.animals.still_background import learn_ground
 from layfigure.engine.formats.errors import InputError
 from moving_animal import texture, trotting
 
@@ -50,10 +51,12 @@ def test_every_frame_is_told_of(clip) -> None:
 
 def test_colours_of_the_ground_tell_nothing(clip) -> None:
     frames, masks = clip
-    assert colours_tell(frames[0], masks[0])
-    assert colours_tell(np.asfortranarray(frames[0]), np.asfortranarray(masks[0]))
+    spoilt, mended = mending(frames[0], masks[0])
+    assert mended > spoilt
+    assert mending(np.asfortranarray(frames[0]), np.asfortranarray(masks[0])) == (spoilt, mended)
     ground = texture(400, 260, 1, (135, 120, 95), 0.14)
-    assert not colours_tell(ground, masks[0])
+    spoilt, mended = mending(ground, masks[0])
+    assert mended < spoilt
 
 
 def test_an_animal_like_its_ground_is_still_followed(clip) -> None:
@@ -62,6 +65,43 @@ def test_an_animal_like_its_ground_is_still_followed(clip) -> None:
     faint = np.repeat((frames.mean(-1, keepdims=True) * 0.3 + 90).astype(np.uint8), 3, -1)
     found = densify(faint[:5], Annotations({0: masks[0], 4: masks[4]}))
     assert iou(found.masks, masks[:5]).min() > 0.85
+
+
+@pytest.fixture(scope="module")
+def over_still_ground(clip) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of the animal as grey as its ground, which stands still, and of the ground alone."""
+    frames, masks = clip
+    ground = texture(400, 260, 1, (125, 120, 110), 0.14).astype(np.float32)
+    fur = texture(400, 260, 8, (125, 120, 110), 0.14)
+    draw = np.random.default_rng(0)
+    pictures = [np.where(mask[..., None], fur, ground) for mask in masks] + [ground] * 4
+    noisy = np.stack(pictures) + draw.normal(0, 2, (COUNT + 4, 260, 400, 1))
+    shown = np.clip(noisy, 0, 255).astype(np.uint8)
+    return shown[:COUNT], shown[COUNT:]
+
+
+def test_what_stands_out_from_a_still_ground_is_the_animal(clip, over_still_ground) -> None:
+    masks = clip[1]
+    frames, empty = over_still_ground
+    known = {0: masks[0], COUNT - 1: masks[-1]}
+    away = [np.roll(frame, 40 * i, 1) for i, frame in enumerate(frames)]  # other views: no ground
+    assert learn_ground(away, (), known) is None
+    ground = learn_ground(frames, empty, known)
+    assert ground is not None and ground.still.all() and ground.known.all()
+    told = densify(frames, Annotations(known), elsewhere=empty)
+    rough = np.full(masks[4].shape, 0.5, np.float32)
+    assert iou(told.masks, masks).min() > 0.9 and told.confidence.min() > 0.85
+    shifted = np.roll(masks[4], 8, 1)
+    mended = ground.refine(frames[4], shifted, rough, Hints())
+    by_colours = refine(frames[4], shifted, rough, Hints())
+    wrong = [1 - iou(m[None], masks[4:5])[0] for m in (mended, by_colours)]
+    assert wrong[0] < 0.3 * wrong[1]
+
+
+def test_a_moving_camera_shows_no_still_ground(clip) -> None:
+    frames, masks = clip
+    ground = learn_ground(frames, (), {1: masks[1], 7: masks[7]})
+    assert ground is None or ground.still.mean() < 0.5
 
 
 def test_a_box_bounds_the_animal(clip) -> None:

@@ -1,7 +1,8 @@
 """From footage and annotations of some of its frames to what an animal is fitted to.
 
 The frames are held small: a clip of minutes fits into memory, and optical flow sees no more in
-larger ones.
+larger ones. Where silhouettes are to be found, some frames before and after are held as well: they
+may show ground that the animal hides in the others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .densify import Annotations, densify
 from .follow import follow
 
 _HELD = 720  # px, the longer side of the frames that are held
+_AROUND = 24  # frames held from outside the asked ones, about
 
 
 def read_animal_clip(
@@ -43,33 +45,36 @@ def read_animal_clip(
             f"{annotations}: no keypoint is annotated in the frames {first} to {last}.",
             f"Annotated are {min(known.points)} to {max(known.points)}.",
         )
-    begin(last + 1, "Reading the film")
-    frames, scale = _read_small(footage, first, last, tick)
+    further = last - first + 1 if known.masks else 0
+    begin(max(min(last + 1 + further, footage.frame_count), last + 1), "Reading the film")
+    frames, around, scale = _read_small(footage, first, last, further, tick)
     if len(frames) <= last - first:
         count = first + len(frames)
         beyond = [number for number in known.numbers if count <= number <= last]
         if beyond:
             raise frame_missing(annotations, beyond[0], footage, count)
         raise InputError(f"{footage.path}: it has {count} frames.", "Ask for fewer frames.")
-    return _Maker(known, footage, frames, first, scale).make(begin, tick)
+    return _Maker(known, footage, frames, around, first, scale).make(begin, tick)
 
 
 def _read_small(
-    footage: Footage, first: int, last: int, tick: Callable[[], None]
-) -> tuple[list[np.ndarray], tuple[float, float]]:
-    """The frames and their scale along x and y."""
+    footage: Footage, first: int, last: int, further: int, tick: Callable[[], None]
+) -> tuple[list[np.ndarray], list[np.ndarray], tuple[float, float]]:
+    """The frames, some of those before and of the `further` ones after, the scale along x and y."""
     shrink = min(1.0, _HELD / max(footage.width, footage.height))
     size = max(round(footage.width * shrink), 1), max(round(footage.height * shrink), 1)
-    held = []
+    held: list[np.ndarray] = []
+    around: list[np.ndarray] = []
+    every = (first + further) // _AROUND + 1
     for number, frame in enumerate(footage):
-        if number > last:
+        if number > last + further:
             break
-        if number >= first:
-            held.append(
-                frame if shrink == 1 else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-            )
+        asked = first <= number <= last
+        if asked or (further and number % every == 0):
+            small = frame if shrink == 1 else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+            (held if asked else around).append(small)
         tick()
-    return held, (size[0] / footage.width, size[1] / footage.height)
+    return held, around, (size[0] / footage.width, size[1] / footage.height)
 
 
 class _Maker:
@@ -80,10 +85,12 @@ class _Maker:
         known: FrameAnnotations,
         footage: Footage,
         frames: list[np.ndarray],
+        around: list[np.ndarray],
         first: int,
         scale: tuple[float, float],
     ) -> None:
-        self.known, self.footage, self.frames, self.first = known, footage, frames, first
+        self.known, self.footage, self.first = known, footage, first
+        self.frames, self.around = frames, around
         self.scale = np.array(scale, np.float32)
 
     def make(self, begin: Callable[[int, str], None], tick: Callable[[], None]) -> AnimalClip:
@@ -132,7 +139,7 @@ class _Maker:
             row: cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
             for row, mask in masks.items()
         }
-        dense = densify(self.frames, Annotations(small, boxes, points), tick)
+        dense = densify(self.frames, Annotations(small, boxes, points), tick, self.around)
         return list(dense.masks), dense.confidence
 
     def _rows(self, known: dict[int, np.ndarray]) -> dict[int, np.ndarray]:

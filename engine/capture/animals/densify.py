@@ -2,10 +2,10 @@
 
 Masks travel from frame to frame along the optical flow, from each annotated frame forwards and
 backwards, with a confidence that falls where the flow there and back do not agree. In each frame
-GrabCut finds the outline again within a band that is wide where the confidence is low; it is left
-out where it cannot mend spoilt copies of the annotated masks, because the animal has the colours of
-its surroundings. Between two annotated frames both travellers are averaged, each with its
-confidence and nearness.
+the outline is found again near there: by what stands out from the ground where the camera stands
+still, or by GrabCut. Which of them is asked is seen at the annotated frames: the one that mends
+spoilt copies of their masks best, or none where none can. Between two annotated frames both
+travellers are averaged, each with its confidence and nearness.
 
 All work is done on frames of at most 480 px; only the result has the clip's size.
 """
@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from ...formats.errors import InputError
-from .grabcut import Hints, colours_tell, inside_box, refine
+from .grabcut import Hints, Refine, inside_box, mending, refine
+from .still_background import Ground, learn_ground
 
 SMALL = 480  # px, the longest side of the frames that are worked on
 _AGREE = 1.5  # px: disagreement of the flows by which the confidence falls to 0.6
@@ -60,16 +61,30 @@ class _Clip:
     masks: dict[int, np.ndarray]  # (h, w) float32, 0..1
     hints: list[Hints]  # T
 
-    def gaps(self) -> Iterator[_Gap]:
-        """Each run of frames without a mask."""
+    def gaps(self, ground: Ground | None) -> Iterator[_Gap]:
+        """Each run of frames without a mask, and the best way to refine those of them."""
         keys = sorted(self.masks)
-        tells = {k: colours_tell(self.frames[k], self.masks[k] > 0.5) for k in keys}
+        colours = {k: mending(self.frames[k], self.masks[k] > 0.5) for k in keys}
+        stands_out = {
+            k: mending(self.frames[k], self.masks[k] > 0.5, ground.refine)
+            for k in keys
+            if ground is not None and ground.still[k]
+        }
         ends: list[int | None] = [None, *keys, None]
         for before, after in zip(ends[:-1], ends[1:], strict=True):
             first = 0 if before is None else before + 1
-            if first < (len(self.frames) if after is None else after):
-                search = all(tells[k] for k in (before, after) if k is not None)
-                yield _Gap(before, after, search)
+            stop = len(self.frames) if after is None else after
+            if first == stop:
+                continue
+            sides = [k for k in (before, after) if k is not None]
+            gap = _Gap(before, after)
+            if all(colours[k][1] > colours[k][0] for k in sides):
+                gap.refine = refine
+            if ground is not None and ground.still[first:stop].all():
+                tried = [(stands_out[k][1], *colours[k]) for k in sides if k in stands_out]
+                if len(tried) == len(sides) and all(t[0] > max(t[1:]) for t in tried):
+                    gap.refine, gap.proven = ground.refine, min(t[0] for t in tried)
+            yield gap
 
 
 @dataclass
@@ -78,15 +93,20 @@ class _Gap:
 
     before: int | None  # the annotated frame before them; None: they start the clip
     after: int | None  # the annotated frame after them; None: they end the clip
-    search: bool  # whether the colours tell where the outline is
+    refine: Refine | None = None  # how the outline is found again; None: nothing tells where it is
+    proven: float = 0.0  # confidence that this gives, however hard the animal is to follow
 
 
 def densify(
     frames: Iterable[np.ndarray],
     known: Annotations,
     tick: Callable[[], None] = lambda: None,
+    elsewhere: Iterable[np.ndarray] = (),
 ) -> DenseMasks:
     """Masks of all `frames` (H, W, 3) uint8 RGB. `tick()` is called once for each.
+
+    Other frames of the same film, of the same size, may be given as `elsewhere`: they show ground
+    that the animal hides in these, where the camera stands still.
 
     Raises InputError for no mask, an empty one, one of another size, and for annotations of frames
     that the clip lacks.
@@ -99,10 +119,12 @@ def densify(
     for number, mask in known.masks.items():
         masks[number] = mask
         tick()
-    for gap in clip.gaps():
+    solid = {number: mask > 0.5 for number, mask in clip.masks.items()}
+    ground = learn_ground(small, _shrink(elsewhere)[0], solid)
+    for gap in clip.gaps(ground):
         for number, traveller in _fill(clip, gap):
             masks[number] = cv2.resize(traveller.mask, size, interpolation=cv2.INTER_LINEAR) > 0.5
-            confidence[number] = _outline_confidence(traveller)
+            confidence[number] = max(_outline_confidence(traveller), gap.proven)
             tick()
     return DenseMasks(masks, confidence)
 
@@ -113,26 +135,26 @@ def _fill(clip: _Clip, gap: _Gap) -> Iterator[tuple[int, _Traveller]]:
     there: dict[int, _Traveller] = {}
     if before is not None:
         stop = len(clip.frames) if after is None else after
-        there = dict(_travel(clip, range(before, stop), gap.search))
+        there = dict(_travel(clip, range(before, stop), gap.refine))
     if after is None:
         yield from there.items()
         return
     stop = -1 if before is None else before
-    for number, back in _travel(clip, range(after, stop, -1), gap.search):
+    for number, back in _travel(clip, range(after, stop, -1), gap.refine):
         if before is None:
             yield number, back
             continue
         met = _meet(there[number], back, (number - before) / (after - before))
-        yield number, _refined(clip, number, met) if gap.search else met
+        yield number, _refined(clip, number, met, gap.refine)
 
 
-def _travel(clip: _Clip, way: Sequence[int], search: bool) -> Iterator[tuple[int, _Traveller]]:
+def _travel(clip: _Clip, way: Sequence[int], by: Refine | None) -> Iterator[tuple[int, _Traveller]]:
     """The mask of the first frame of `way` carried to each of the others."""
     start = clip.masks[way[0]]
     now = _Traveller(start, np.ones_like(start))
     for last, number in zip(way[:-1], way[1:], strict=True):
         now = _carry(now, clip.frames[last], clip.frames[number])
-        now = _refined(clip, number, now) if search else now
+        now = _refined(clip, number, now, by)
         now = _Traveller(_in_box(now.mask, clip.hints[number].box), now.sure)
         yield number, now
 
@@ -160,8 +182,10 @@ def _at(image: np.ndarray, places: np.ndarray) -> np.ndarray:
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _refined(clip: _Clip, number: int, now: _Traveller) -> _Traveller:
-    found = refine(clip.frames[number], now.mask > 0.5, now.sure, clip.hints[number])
+def _refined(clip: _Clip, number: int, now: _Traveller, by: Refine | None) -> _Traveller:
+    if by is None:
+        return now
+    found = by(clip.frames[number], now.mask > 0.5, now.sure, clip.hints[number])
     return _Traveller(cv2.GaussianBlur(found.astype(np.float32), (0, 0), 1.0), now.sure)
 
 
