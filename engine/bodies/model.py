@@ -54,19 +54,26 @@ class _Posable(nn.Module):
         self, betas: Tensor, pose: Tensor, transl: Tensor, expression: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Posed points (N, P, 3) and joints (N, J, 3), metres."""
+        points, joints = self.turned(betas, axis_angle_to_matrix(pose), expression)
+        return points + transl[:, None], joints + transl[:, None]
+
+    def turned(
+        self, betas: Tensor, rotations: Tensor, expression: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Points (N, P, 3) and joints (N, J, 3), metres, the root joint where it is at rest.
+
+        betas (N or 1, b); rotations (N, J, 3, 3) relative to the parent; expression (N or 1, e).
+        """
         rest, joints = self._shape(betas, expression)
-        rotations = axis_angle_to_matrix(pose)
         if self.data.posedirs is not None:
-            identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
+            identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
             feature = (rotations[:, 1:] - identity).flatten(1)
             if self.data.posemap is not None:
                 feature = feature @ self.pose_map.T
             rest = rest + _blend(self.pose_blend, feature)
-        frames = len(pose)
-        joints = joints.expand(frames, -1, -1)
+        joints = joints.expand(len(rotations), -1, -1)
         turns, places = self.chain(rotations, joints)
-        posed = skin(rest, self.weights, turns, places, joints)
-        return posed + transl[:, None], places + transl[:, None]
+        return skin(rest, self.weights, turns, places, joints), places
 
     def _shape(self, betas: Tensor, expression: Tensor | None) -> tuple[Tensor, Tensor]:
         count = self.shape_blend.shape[-1]
@@ -79,10 +86,18 @@ class _Posable(nn.Module):
 
 
 class Body(_Posable):
-    """The whole mesh. `Body(data)` is float32 on the CPU; `.to(device, dtype)` moves it."""
+    """The whole mesh, or of it the vertices `rows` (P,), which then are its V.
 
-    def __init__(self, data: BodyData, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__(data, np.arange(len(data.v_template)), dtype)
+    `Body(data)` is float32 on the CPU; `.to(device, dtype)` moves it.
+    """
+
+    def __init__(
+        self,
+        data: BodyData,
+        dtype: torch.dtype = torch.float32,
+        rows: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(data, np.arange(len(data.v_template)) if rows is None else rows, dtype)
 
     def forward(
         self, betas: Tensor, pose: Tensor, transl: Tensor, expression: Tensor | None = None

@@ -32,11 +32,8 @@ def square_crop(
 
     Cut at whole pixels as SPIN does; what lies outside the picture is filled with `border`.
     """
-    zoom = size / side
-    shift = [size * (0.5 - place / side) for place in centre]
     # Inverted as a matrix: its rounding decides where a corner between two pixels falls.
-    there = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]], [0, 0, 1]])
-    back = np.linalg.inv(there)
+    back = np.linalg.inv(crop_matrix(centre, side, size))
     start, stop = ((back @ [edge, edge, 1.0])[:2].astype(int) for edge in (0, size))
     bounds = np.array(picture.shape[1::-1])
     low, high = np.clip(start, 0, bounds), np.clip(stop, 0, bounds)
@@ -46,6 +43,13 @@ def square_crop(
     square[inside[::-1]] = picture[seen[::-1]]
     small = Image.fromarray(square).resize((size, size), Image.Resampling.BICUBIC)
     return Crop(np.asarray(small), start, stop - start)
+
+
+def crop_matrix(centre: tuple[float, float], side: float, size: int) -> np.ndarray:
+    """The map (3, 3) of x, y, 1 of a picture, px, to the crop that `square_crop` cuts."""
+    zoom = size / side
+    shift = [size * (0.5 - place / side) for place in centre]
+    return np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]], [0, 0, 1]])
 
 
 def normalised(pictures: np.ndarray) -> Tensor:

@@ -42,7 +42,7 @@ def read_state(path: Path, place: re.Pattern[str], system: str, hint: str) -> di
     damaged or without any.
     """
     content = read_plain(path, hint)
-    inner = content.get("state_dict", content)
+    inner = content.get("state_dict", content.get("model", content))
     state = {}
     for name, tensor in (inner if isinstance(inner, Mapping) else {}).items():
         found = place.match(str(name))
