@@ -61,3 +61,29 @@ def give(
     job = session.run(name, label, params, out, import_result, import_options)
     if job.status == FAILED:
         raise InputError(job.error, job.hint)
+
+
+class TakesResult:
+    """Mixin of operators that ask for a result folder."""
+
+    directory: bpy.props.StringProperty(
+        name="Result Folder",
+        description="A folder that holds result.json",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    start_frame: bpy.props.IntProperty(
+        name="Start Frame", description="The frame on which the clip begins", default=1
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Ask for the folder."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def chosen(self) -> str:
+        """The folder. Raises InputError for none."""
+        if not self.directory:
+            raise InputError("No result folder is chosen.", "Choose a folder with result.json.")
+        return bpy.path.abspath(self.directory)

@@ -3,8 +3,7 @@
 import bpy
 
 from ..addon.scene.import_result import ImportOptions, import_result
-from ..engine.formats.errors import InputError
-from .base import LayfigureOperator
+from .base import LayfigureOperator, TakesResult
 
 PLAYS = (
     ("AUTO", "Automatic", "Stored vertices for avatars, the armature for all else"),
@@ -14,23 +13,13 @@ PLAYS = (
 _USE_CACHE = {"AUTO": None, "CACHE": True, "ARMATURE": False}
 
 
-class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
+class LAYFIGURE_OT_import_result(TakesResult, LayfigureOperator, bpy.types.Operator):
     """Bring the characters, their motion and the camera of a result folder into the scene"""
 
     bl_idname = "layfigure.import_result"
     bl_label = "Import Result"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
-    directory: bpy.props.StringProperty(
-        name="Result Folder",
-        description="A folder that holds result.json",
-        subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
-    )
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    start_frame: bpy.props.IntProperty(
-        name="Start Frame", description="The frame on which the clip begins", default=1
-    )
     with_camera: bpy.props.BoolProperty(
         name="Camera", description="The camera that filmed the clip", default=True
     )
@@ -66,15 +55,8 @@ class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
             return False
         return True
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Ask for the folder."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
     def run(self, context: bpy.types.Context) -> None:
         """Import it."""
-        if not self.directory:
-            raise InputError("No result folder is chosen.", "Choose a folder with result.json.")
         options = ImportOptions(
             start_frame=self.start_frame,
             with_camera=self.with_camera,
@@ -84,7 +66,7 @@ class LAYFIGURE_OT_import_result(LayfigureOperator, bpy.types.Operator):
             use_cache=_USE_CACHE[self.play],
             replaces=bpy.path.abspath(self.replaces),
         )
-        imported = import_result(context, bpy.path.abspath(self.directory), options)
+        imported = import_result(context, self.chosen(), options)
         for warning in imported.warnings:
             self.report({"WARNING"}, warning)
         count = len(imported.people)

@@ -11,7 +11,7 @@ from ..addon.scene.rig_guess import guess
 from ..addon.scene.rig_keys import key_rig
 from ..engine.formats.animal_file import save_animal
 from ..engine.formats.errors import InputError
-from .base import LayfigureOperator
+from .base import LayfigureOperator, TakesResult
 
 
 def rig_of(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -158,7 +158,7 @@ class LAYFIGURE_OT_rig_save(_FromObjectMode, bpy.types.Operator, ExportHelper):
         self.report({"INFO"}, f"Wrote {path}: {joints} joints, {keys} shapes")
 
 
-class LAYFIGURE_OT_rig_apply(_FromObjectMode, bpy.types.Operator):
+class LAYFIGURE_OT_rig_apply(TakesResult, _FromObjectMode, bpy.types.Operator):
     """Key the motion of a fit of this rig on its own bones, and set its shape keys to the shape
     that was found. What it played before is stashed"""
 
@@ -166,28 +166,10 @@ class LAYFIGURE_OT_rig_apply(_FromObjectMode, bpy.types.Operator):
     bl_label = "Apply Fit to This Armature"
     bl_options = {"REGISTER", "UNDO"}
 
-    directory: bpy.props.StringProperty(
-        name="Result Folder",
-        description="A folder that holds result.json",
-        subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
-    )
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    start_frame: bpy.props.IntProperty(
-        name="Start Frame", description="The frame on which the clip begins", default=1
-    )
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Ask for the folder."""
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
     def run(self, context: bpy.types.Context) -> None:
         """Key it."""
         armature = rig_of(context)
-        if not self.directory:
-            raise InputError("No result folder is chosen.", "Choose a folder with result.json.")
-        folder = bpy.path.abspath(self.directory)
+        folder = self.chosen()
         made = key_rig(context, armature, folder, options_of(armature), self.start_frame)
         for note in made.notes:
             self.report({"INFO"}, note)
