@@ -43,3 +43,11 @@ class AnimalOptions:
         name="SMALify Files",
         description="Also write a folder a frame with picture, pickle and mesh, as SMALify does",
     )
+    animal_effort: bpy.props.FloatProperty(
+        name="Effort",
+        description="Share of the usual steps: 0.3 is a quick look, 1 the whole fit",
+        default=1.0,
+        min=0.05,
+        soft_max=2.0,
+        max=10.0,
+    )

@@ -26,6 +26,7 @@ def animal_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Pa
         "smooth": settings.smooth,
         "silhouettes": settings.animal_silhouettes,
         "limb_scales": settings.animal_limbs,
+        "effort": settings.animal_effort,
         "pc2": settings.pc2,
         "legacy_output": settings.animal_legacy,
     }

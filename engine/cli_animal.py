@@ -35,6 +35,20 @@ def animal_fit(
     limb_scales: Annotated[bool, typer.Option(help="Fit legs, tail and ears by themselves.")] = (
         True
     ),
+    prior: Annotated[
+        Path | None, typer.Option(help="SMALify's pose prior (.pkl) of this skeleton.")
+    ] = None,
+    effort: Annotated[float, typer.Option(help="Of the usual steps: 0.3 is a quick look.")] = 1.0,
+    osvos: Annotated[
+        Path | None,
+        typer.Option(help="OSVOS's parent model (.pth): masks by it, not by optical flow."),
+    ] = None,
+    osvos_preset: Annotated[str, typer.Option(help="quick: for a CPU; paper: as published.")] = (
+        "quick"
+    ),
+    osvos_steps: Annotated[
+        int | None, typer.Option(help="Steps of OSVOS on the clip; default: the preset's.")
+    ] = None,
     overlay: Annotated[bool, typer.Option(help="Write overlay.mp4.")] = True,
     pc2: Annotated[bool, typer.Option("--pc2", help="Write the vertices as PC2.")] = False,
     legacy_output: Annotated[
@@ -54,6 +68,11 @@ def animal_fit(
         "smooth": smooth,
         "silhouettes": silhouettes,
         "limb_scales": limb_scales,
+        "prior": None if prior is None else str(prior),
+        "effort": effort,
+        "osvos": None if osvos is None else str(osvos),
+        "osvos_preset": osvos_preset,
+        "osvos_steps": osvos_steps,
         "overlay": overlay,
         "pc2": pc2,
         "legacy_output": legacy_output,

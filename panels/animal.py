@@ -46,7 +46,7 @@ def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> No
     if settings.focal_known:
         row.prop(settings, "focal", text="")
     for name in (
-        *("animal_frames", "smooth", "animal_silhouettes", "animal_limbs"),
+        *("animal_frames", "smooth", "animal_effort", "animal_silhouettes", "animal_limbs"),
         *("pc2", "animal_legacy", "import_when_done"),
     ):
         body.prop(settings, name)

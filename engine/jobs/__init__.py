@@ -141,6 +141,15 @@ class AnimalFitParams(Params):
     smooth: float = Field(1.0, ge=0, le=10, description="strength of temporal smoothing")
     silhouettes: bool = Field(True, description="fit to outlines as well as to points")
     limb_scales: bool = Field(True, description="fit the length and girth of legs, tail and ears")
+    prior: Path | None = Field(None, description="SMALify's pose prior (.pkl) of this skeleton")
+    effort: float = Field(1.0, gt=0, le=10, description="share of the usual steps")
+    osvos: Path | None = Field(
+        None, description="OSVOS parent checkpoint: masks by it instead of optical flow"
+    )
+    osvos_preset: Literal["quick", "paper"] = Field(
+        "quick", description="how it learns the clip: for a CPU, or as published"
+    )
+    osvos_steps: int | None = Field(None, ge=1, description="steps of that; else the preset's")
     overlay: bool = Field(True, description="write overlay.mp4")
     pc2: bool = Field(False, description="write the vertices of every frame as PC2")
     legacy_output: bool = Field(False, description="also write SMALify's own folders")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -36,6 +34,7 @@ from .animal_fitted import FittedAnimal
 from .animal_networks import parent_network, preset_of
 from .animal_sets import read_animal_set, seen_in_set
 from .animal_write import shares, write_animal
+from .training_folder import training_folder
 
 NETWORK, ABOUT = "network.safetensors", "network.json"
 _STORED = {"quick": 160, "paper": 280}  # px of the crops that are kept: the network's and a margin
@@ -64,9 +63,9 @@ def _parent(params: AnimalTrainParams, data: AnimalData, out: Path, progress: Pr
         base, _ = parent_network(params.network, data)
         options = replace(options, preset=preset_of(params.network))
     progress.plan(_READING, _TRAINING)
-    with _training(params, out) as folder:
-        samples = _samples(params, data, options.preset, folder, progress)
-        network, trained = train_parent(data, samples, base, options, folder, progress)
+    folder = _training(params, out)
+    samples = _samples(params, data, options.preset, folder, progress)
+    network, trained = train_parent(data, samples, base, options, folder, progress)
     with whole_folder(out) as place:
         what = about(network, data, options.preset)
         what.training = {"pictures": len(samples), **_told(params, trained)}
@@ -107,12 +106,12 @@ def _test(params: AnimalTrainParams, data: AnimalData, out: Path, progress: Prog
     progress.plan(0.05, 0.15, 0.05, _TRAINING, *shares(written))
     clip = read_animal_clip(footage, params.annotations, None, progress.begin, progress.tick)
     pictures = _pictures(footage, clip)
-    with _training(params, out) as folder:
-        answer = train_on_clip(
-            *(parent, data, clip, pictures, options, folder, progress),
-            focal=params.focal,
-            as_published=params.as_published,
-        )
+    folder = _training(params, out)
+    answer = train_on_clip(
+        *(parent, data, clip, pictures, options, folder, progress),
+        focal=params.focal,
+        as_published=params.as_published,
+    )
     with whole_folder(out) as place:
         fitted = FittedAnimal(data, _as_fit(answer.test, clip.size, clip.frame_ids), clip, footage)
         write_animal(place, fitted, written, progress)
@@ -166,20 +165,10 @@ def _options(params: AnimalTrainParams) -> NetworkOptions:
     )
 
 
-@contextmanager
-def _training(params: AnimalTrainParams, out: Path) -> Iterator[Path]:
+def _training(params: AnimalTrainParams, out: Path) -> Path:
     """The folder beside `out` in which the training goes on, if it is the same training."""
-    folder = out.with_name(out.name + ".training")
     settings = params.model_dump(mode="json", exclude={"device", "overlay"})
-    known = folder / "training.json"
-    if known.is_file() and json.loads(known.read_text("utf-8")) != settings:
-        raise InputError(
-            f"{folder}: this is a training with other options.",
-            "Give the same options to go on, another output, or delete the folder.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    known.write_text(json.dumps(settings), "utf-8")
-    yield folder
+    return training_folder(out.with_name(out.name + ".training"), settings)
 
 
 def _told(params: AnimalTrainParams, trained: Trained) -> dict[str, object]:

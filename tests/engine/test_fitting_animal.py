@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from animal_files import tiny_animal
 from layfigure.engine.bodies.animal import AnimalBody
 from layfigure.engine.bodies.animal_posing import AnimalPosing
+from layfigure.engine.bodies.animal_priors import GaussianPrior
 from layfigure.engine.bodies.registry import load_quadruped
 from layfigure.engine.fitting.animal.energy import Energy, Weights
 from layfigure.engine.fitting.animal.evidence import Evidence, gather_evidence
@@ -19,6 +20,7 @@ from layfigure.engine.fitting.animal.fit import fit_animal
 from layfigure.engine.fitting.animal.options import AnimalFit, AnimalOptions
 from layfigure.engine.fitting.animal.prior import Priors
 from layfigure.engine.fitting.animal.state import State
+from layfigure.engine.fitting.animal.strides import can_stride, tries
 from layfigure.engine.formats.animal_clip import AnimalClip
 from layfigure.engine.formats.animal_file import AnimalData
 from layfigure.engine.formats.errors import InputError
@@ -159,6 +161,35 @@ def test_limb_scales_go_into_the_rest_mesh() -> None:
     torch.testing.assert_close(model(rest, still, still[:, 0]), wanted)
     torch.testing.assert_close(rest.joints, joints)
     assert float(rest.stretch.max()) > 1.1 and float(rest.stretch.min()) > 0.99
+
+
+def test_a_gaussian_pose_prior_takes_the_place_of_ours() -> None:
+    """With the root's numbers and without; a prior of another skeleton is refused."""
+    data = load_quadruped()
+    random = np.random.default_rng(2)
+    factor = np.tril(random.normal(size=(105, 105)))
+    mean = random.normal(size=105)
+    angles = random.normal(size=(2, 34, 3))
+    whole = GaussianPrior(mean, factor, masked=3)
+    limbs = GaussianPrior(mean[3:], factor[3:, 3:])
+    numbers = np.concatenate([np.zeros((2, 3)), angles.reshape(2, -1)], 1)
+    wanted = 0.5 * np.square(whole.residual(numbers)).sum(1)
+    for prior in (whole, limbs):
+        found = Priors(data, "dog", prior, torch.device("cpu")).pose(torch.tensor(angles).float())
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-3)
+    with pytest.raises(InputError, match="99 numbers, but quadruped has 35 joints"):
+        Priors(data, "dog", GaussianPrior(mean[:99], factor[:99, :99]), torch.device("cpu"))
+
+
+def test_strides_are_tried_in_gaps_alone() -> None:
+    """A swing begins and ends at annotated frames; where all are annotated none is tried."""
+    data, truth = walking(8)
+    for every, wanted in ((7, True), (1, False)):
+        clip = clip_of(data, truth, every)
+        evidence = gather_evidence(clip, data, FOCAL, True, torch.device("cpu"))
+        priors = Priors(data, "dog", None, torch.device("cpu"))
+        assert can_stride(Energy(AnimalPosing(data), evidence, priors, clip.fps)) is wanted
+    assert len(tries()) == 5 and tries()[0] == (0, 0)
 
 
 @pytest.mark.parametrize(

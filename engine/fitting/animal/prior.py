@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ...bodies.animal_priors import GaussianPrior
 from ...formats.animal_file import AnimalData
+from ...formats.errors import InputError
 
 # Radians about x (roll), y (what bends a leg) and z (sideways), by the starts of joint names.
 _TURNS = (
@@ -38,7 +40,10 @@ def turn_deviations(data: AnimalData) -> np.ndarray:
 
 
 class Priors:
-    """Energies of shapes and poses: half the squares of deviations, in their usual sizes."""
+    """Energies of shapes and poses: half the squares of deviations, in their usual sizes.
+
+    Raises InputError for a pose prior of another skeleton.
+    """
 
     def __init__(
         self, data: AnimalData, family: str, pose: GaussianPrior | None, device: torch.device
@@ -53,6 +58,13 @@ class Priors:
         self.turns = torch.as_tensor(turn_deviations(data), device=device)
         self.gauss = None
         if pose is not None:
+            joints = len(data.parents)
+            if pose.mean.size not in (3 * joints, 3 * joints - 3):
+                raise InputError(
+                    f"The pose prior is over {pose.mean.size} numbers, but {data.name} has "
+                    f"{joints} joints.",
+                    "Give the prior that belongs to this animal's skeleton.",
+                )
             parts = (pose.mean, pose.factor)
             self.gauss = [torch.as_tensor(part).float().to(device) for part in parts]
 
@@ -69,8 +81,9 @@ class Priors:
         if self.gauss is None:
             return 0.5 * (angles / self.turns[1:]).square().sum((1, 2))
         mean, factor = self.gauss
-        residual = (torch.nn.functional.pad(angles.flatten(1), (3, 0)) - mean) @ factor
-        return 0.5 * residual[:, 3:].square().sum(1)
+        root = len(mean) - angles[0].numel()  # 3 where the prior knows the root, which is free
+        residual = (pad(angles.flatten(1), (root, 0)) - mean) @ factor
+        return 0.5 * residual[:, root:].square().sum(1)
 
 
 def _shaped(data: AnimalData, betas: np.ndarray) -> np.ndarray:

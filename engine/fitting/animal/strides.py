@@ -24,10 +24,11 @@ _LONG_ENOUGH = 4  # frames of a gap in which a stride can hide
 
 
 def can_stride(energy: Energy) -> bool:
-    """Whether the body has such legs, and silhouettes to see them by."""
-    names = energy.model.data.joint_names
-    known = all(name in names for pair in _PAIRS for name in pair)
-    return known and energy.model.data.kind != "rig" and len(energy.evidence.masked) > 0
+    """Whether the body has such legs, silhouettes to see them by, and gaps to swing in."""
+    data, evidence = energy.model.data, energy.evidence
+    known = all(name in data.joint_names for pair in _PAIRS for name in pair)
+    gaps = bool(_gaps(evidence.annotated)[1].any())
+    return known and data.kind != "rig" and len(evidence.masked) > 0 and gaps
 
 
 def tries() -> list[tuple[int, ...]]:
