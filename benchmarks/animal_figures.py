@@ -31,7 +31,7 @@ def figures(made: SyntheticClip, found: Answer, focal: float, still: np.ndarray)
 
     pck: share nearer than 0.1 of the root of the animal's area; pck_box: of the longer side of its
     box, as the square crops of SMAL4V measure; iou; jitter: percent of that root by which second
-    differences of keypoints miss the true ones, in the frames `still` (T,) bool.
+    differences of keypoints miss the true ones, in the frames `still` (T,) bool; NaN for a picture.
     """
     data = load_animal_model(QUADRUPED_NAME)
     posing = AnimalPosing(data)
@@ -47,12 +47,12 @@ def figures(made: SyntheticClip, found: Answer, focal: float, still: np.ndarray)
     masks = [rasterise(v, data.faces, *lens, width, height).face_index >= 0 for v in vertices]
     boxes = np.stack([box_of_mask(mask) for mask in made.masks])
     sizes = size_of_mask(made.masks)
-    shaken = np.diff(points - made.keypoints[..., :2], n=2, axis=0)
+    shaken = np.linalg.norm(np.diff(points - made.keypoints[..., :2], n=2, axis=0), axis=-1)
     seen = made.keypoints[..., 2] > 0
     counts = seen[2:] & seen[1:-1] & seen[:-2] & still[1:-1, None]
     return {
         "pck": float(np.nanmean(pck(points, made.keypoints, sizes, (_NEAR,)))),
         "pck_box": float(np.nanmean(pck(points, made.keypoints, size_of_box(boxes), (_NEAR,)))),
         "iou": float(np.nanmean(iou(np.stack(masks), made.masks))),
-        "jitter": 100 * float(np.linalg.norm(shaken, axis=-1)[counts].mean() / sizes.mean()),
+        "jitter": 100 * float(shaken[counts].mean() / sizes.mean()) if counts.any() else np.nan,
     }

@@ -87,13 +87,6 @@ def gather_samples(every: list[Seen], size: int, margin: float = MARGIN) -> Anim
     )
 
 
-def box_of_points(points: np.ndarray) -> np.ndarray:
-    """(4,) left, top, width, height of the known ones of points (K, 3)."""
-    known = points[points[:, 2] > 0, :2]
-    low, high = known.min(0), known.max(0)
-    return np.concatenate([low, high - low]).astype(np.float32)
-
-
 def _sample(seen: Seen, size: int, margin: float) -> tuple[np.ndarray, ...]:
     x, y, width, height = (float(number) for number in seen.box)
     middle = (x + width / 2, y + height / 2)

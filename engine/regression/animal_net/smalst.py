@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...bodies.skinning import Chain, skin
 from ...formats.animal_file import AnimalData
@@ -99,11 +98,6 @@ def project(points: Tensor, scale: Tensor) -> Tensor:
     depth = (points[..., 2:] + DISTANCE).clamp(min=1e-6)
     place = (FOCAL + FOCAL * scale)[..., None] / (depth * SIZE / 2) * points[..., :2]
     return (place + 1) / 2 * SIZE
-
-
-def sample_texture(said: SmalstPrediction, pictures: Tensor) -> Tensor:
-    """(N, 3, 256, 256) texture maps: what the flow finds in pictures (N, 3, H, W)."""
-    return functional.grid_sample(pictures, said.flow.permute(0, 2, 3, 1), align_corners=True)
 
 
 class _SmalstHeads(Heads):
