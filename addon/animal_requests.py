@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from ..engine.formats.errors import InputError
 from .properties import LayfigureSettings
-from .requests import absolute, free_folder, output_base, output_name
+from .requests import existing, free_folder, output_base, output_name
 
 _SHIPPED = "quadruped"
 
@@ -15,10 +14,10 @@ def animal_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Pa
 
     Raises InputError for a path that is not there.
     """
-    source = _existing(settings.annotate_film, "film")
+    source = existing(settings.annotate_film, "film")
     params = {
         "source": source,
-        "annotations": _existing(settings.animal_annotations, "file of annotations"),
+        "annotations": existing(settings.animal_annotations, "file of annotations"),
         "animal": _animal(settings.animal_body.strip()),
         "family": settings.animal_family.strip() or None,
         "frames": settings.animal_frames.strip() or None,
@@ -38,14 +37,4 @@ def _animal(animal: str) -> str:
     """A registered name as it is, a file as a whole path."""
     if not animal.startswith("//") and not Path(animal).is_absolute():
         return animal or _SHIPPED
-    return _existing(animal, "animal")
-
-
-def _existing(path: str, what: str) -> str:
-    """A file or folder that is there, without the slash that Blender puts behind folders."""
-    path = absolute(path)
-    if not path:
-        raise InputError(f"No {what} is chosen.", "Choose one in the panel.")
-    if not Path(path).exists():
-        raise InputError(f"{path}: no such {what}.", "Choose it again.")
-    return str(Path(path))
+    return existing(animal, "animal")

@@ -6,6 +6,7 @@ from .animal_options import AnimalOptions
 from .annotate_options import AnnotateOptions
 from .avatar_options import AvatarOptions
 from .fit_options import FitOptions
+from .picture_options import PictureOptions
 
 SOURCES = (
     ("VIDEO", "Video", "A film of one or more people", "FILE_MOVIE", 0),
@@ -20,7 +21,12 @@ PRESETS = (
 
 
 class LayfigureSettings(
-    FitOptions, AvatarOptions, AnnotateOptions, AnimalOptions, bpy.types.PropertyGroup
+    FitOptions,
+    PictureOptions,
+    AvatarOptions,
+    AnnotateOptions,
+    AnimalOptions,
+    bpy.types.PropertyGroup,
 ):
     """The fields of the sidebar, saved with the scene."""
 

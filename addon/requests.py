@@ -106,6 +106,19 @@ def _prior(prior: str) -> str:
     return path
 
 
+def existing(path: str, what: str) -> str:
+    """A file or folder that is there, without the slash that Blender puts behind folders.
+
+    Raises InputError, naming `what`, when nothing is chosen or it is not there.
+    """
+    path = absolute(path)
+    if not path:
+        raise InputError(f"No {what} is chosen.", "Choose one in the panel.")
+    if not Path(path).exists():
+        raise InputError(f"{path}: no such {what}.", "Choose it again.")
+    return str(Path(path))
+
+
 def require(path: str, what: str, folder: bool) -> None:
     """Raise InputError, naming `what`, when nothing is chosen or it is not there."""
     if not path:

@@ -10,7 +10,11 @@ import typer
 
 from .cli_animal import animal
 from .cli_avatar import avatar
+from .cli_evaluate import evaluate
+from .cli_masks import masks
+from .cli_regress import regress
 from .cli_run import Device, Out, Seed, run, sentences, tell
+from .cli_train import train
 from .threads import passive_threads
 
 app = typer.Typer(
@@ -23,6 +27,9 @@ models = typer.Typer(no_args_is_help=True, help="Your own body models and pose p
 app.add_typer(models, name="models")
 app.add_typer(avatar, name="avatar")
 app.add_typer(animal, name="animal")
+app.add_typer(masks, name="masks")
+app.add_typer(train, name="train")
+app.add_typer(evaluate, name="evaluate")
 
 People = Annotated[int | None, typer.Option(help="Keep at most so many people.")]
 Independent = Annotated[bool, typer.Option("--independent", help="Unrelated pictures.")]
@@ -186,20 +193,24 @@ def _tell_notes(folder: Path) -> None:
         tell(f"Note: {note}")
 
 
+app.command("regress")(regress)
+
+
 @models.command("add")
 def models_add(
     file: Annotated[
         Path,
-        typer.Argument(help="An SMPL, SMPL-H, SMPL-X or SMAL file, VPoser's folder, gmm_08.pkl."),
+        typer.Argument(help="SMPL, SMPL-H, SMPL-X, SMAL, VPoser's folder, gmm_08.pkl, SAM."),
     ],
     name: Annotated[str | None, typer.Option(help="What to call it; default: the file's.")] = None,
 ) -> None:
-    """Check a body, an animal or a pose prior of yours and remember where it lies."""
-    from .bodies.models import ANIMALS, PRIORS, add_model
+    """Check a body, an animal, a pose prior or SAM of yours and remember where it lies."""
+    from .bodies.models import ANIMALS, PRIORS, SAM, add_model
 
     with sentences():
         model = add_model(file, name)
         option = "prior" if model.kind in PRIORS else "animal" if model.kind in ANIMALS else "body"
+        option = SAM if model.kind == SAM else option
         use = f"Use it with --{option} {model.name}."
         print(f"{model.name}: {model.kind}, {model.path}. {use}")
 

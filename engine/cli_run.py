@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 
 from .formats.errors import Cancelled, InputError
 from .progress import Progress
+from .training.ranks import is_main
 
 _screen = Console(stderr=True)
 
@@ -37,7 +38,8 @@ def run(job: str, params: dict, output: Path, left: str = "nothing was written")
     from .jobs import run_job
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"))
-    with Bar(*columns, TimeElapsedColumn(), console=_screen, transient=True) as bar:
+    bar = Bar(*columns, TimeElapsedColumn(), console=_screen, transient=True, disable=not is_main())
+    with bar:
         task = bar.add_task("Starting", total=None, rate="")
 
         def report(step: int, total: int, message: str, eta: float | None) -> None:
@@ -57,7 +59,8 @@ def run(job: str, params: dict, output: Path, left: str = "nothing was written")
             bar.stop()
             _screen.print(_our_fault(error), markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None
-    print(folder)
+    if is_main():
+        print(folder)
     return folder
 
 

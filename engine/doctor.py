@@ -19,6 +19,8 @@ _PACKAGES = (
     ("av", "av", "reading and writing video", True),
     ("pydantic", "pydantic", "job parameters", True),
     ("mediapipe", "mediapipe", "finding people in footage (without it: OpenPose JSON only)", False),
+    ("pycocotools", "pycocotools", "COCO's scores (layfigure evaluate coco)", False),
+    ("transformers", "transformers", "Segment Anything (layfigure masks --sam)", False),
     ("pymeshlab", "pymeshlab", "meshes from the points of surface elements", False),
 )
 

@@ -11,6 +11,7 @@ from . import (
     export_fbx,
     fit_body,
     import_result,
+    picture,
     points,
     register,
     rig_body,
@@ -21,6 +22,7 @@ from .import_result import draw_import_menu
 CLASSES = (
     fit_body.LAYFIGURE_OT_fit_body,
     fit_body.LAYFIGURE_OT_cancel_job,
+    picture.LAYFIGURE_OT_body_from_picture,
     import_result.LAYFIGURE_OT_import_result,
     register.LAYFIGURE_OT_register,
     avatar.LAYFIGURE_OT_train_avatar,

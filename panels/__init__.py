@@ -1,9 +1,21 @@
 """The sidebar tab. Panels draw what is known and compute nothing."""
 
-from . import animal, annotate, avatar, correct, export, fit_body, points, result, rig_body
+from . import (
+    animal,
+    annotate,
+    avatar,
+    correct,
+    export,
+    fit_body,
+    picture,
+    points,
+    result,
+    rig_body,
+)
 
 CLASSES = (
     fit_body.LAYFIGURE_PT_fit_body,
+    picture.LAYFIGURE_PT_picture,
     avatar.LAYFIGURE_PT_avatar,
     avatar.LAYFIGURE_PT_register,
     avatar.LAYFIGURE_PT_train,

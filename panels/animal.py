@@ -5,7 +5,7 @@ import bpy
 from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
 from ..addon.session import session
-from .base import LayfigurePanel, draw_labelled, draw_text
+from .base import LayfigurePanel, draw_labelled, draw_switched, draw_text
 from .job import draw_no_engine, draw_outcome, draw_running
 
 JOBS = ("animal_fit",)
@@ -41,10 +41,7 @@ def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> No
         return
     body.use_property_split = True
     body.use_property_decorate = False
-    row = body.row(heading="Focal Length")
-    row.prop(settings, "focal_known", text="" if settings.focal_known else "Known")
-    if settings.focal_known:
-        row.prop(settings, "focal", text="")
+    draw_switched(body, settings, "Focal Length", "focal_known", "focal", "Known")
     for name in (
         *("animal_frames", "smooth", "animal_effort", "animal_silhouettes", "animal_limbs"),
         *("pc2", "animal_legacy", "import_when_done"),

@@ -45,6 +45,21 @@ def draw_labelled(
         split.prop(settings, name, text="")
 
 
+def draw_switched(
+    layout: bpy.types.UILayout,
+    settings: bpy.types.PropertyGroup,
+    heading: str,
+    switch: str,
+    value: str,
+    otherwise: str,
+) -> None:
+    """A value that can be left to the engine, in one line."""
+    row = layout.row(heading=heading)
+    row.prop(settings, switch, text="" if getattr(settings, switch) else otherwise)
+    if getattr(settings, switch):
+        row.prop(settings, value, text="")
+
+
 def shorten(text: str, width: int) -> str:
     """The end of a path, which tells more than its beginning, cut between its folders."""
     if len(text) <= width:

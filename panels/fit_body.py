@@ -6,7 +6,7 @@ from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
 from ..addon.requests import output_base, output_name, source_of
 from ..addon.session import session
-from .base import LayfigurePanel, columns, draw_labelled, shorten
+from .base import LayfigurePanel, columns, draw_labelled, draw_switched, shorten
 from .job import draw_no_engine, draw_outcome, draw_running
 
 _JOBS = ("fit", "refit")
@@ -71,12 +71,12 @@ def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> No
     body.prop(settings, "import_when_done")
     people = _folded(body, "People")
     if people is not None:
-        _draw_switched(people, settings, "People", "people_known", "people", "Limit")
+        draw_switched(people, settings, "People", "people_known", "people", "Limit")
         if settings.source_kind != "VIDEO":
             people.prop(settings, "independent")
     camera = _folded(body, "Camera")
     if camera is not None:
-        _draw_switched(camera, settings, "Focal Length", "focal_known", "focal", "Known")
+        draw_switched(camera, settings, "Focal Length", "focal_known", "focal", "Known")
         camera.prop(settings, "camera_motion", text="Movement")
     for title, names in _FIELDS.items():
         fields = _folded(body, title)
@@ -89,21 +89,6 @@ def _folded(layout: bpy.types.UILayout, title: str) -> bpy.types.UILayout | None
     header, body = layout.panel(f"layfigure_fit_{title.lower()}", default_closed=True)
     header.label(text=title)
     return body
-
-
-def _draw_switched(
-    layout: bpy.types.UILayout,
-    settings: LayfigureSettings,
-    heading: str,
-    switch: str,
-    value: str,
-    otherwise: str,
-) -> None:
-    """A value that can be left to the engine, in one line."""
-    row = layout.row(heading=heading)
-    row.prop(settings, switch, text="" if getattr(settings, switch) else otherwise)
-    if getattr(settings, switch):
-        row.prop(settings, value, text="")
 
 
 def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

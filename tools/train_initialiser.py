@@ -1,10 +1,10 @@
 """Train the network that starts a fit: python tools/train_initialiser.py --minutes 40
 
-Everything is made on the spot: poses by tools/pose_sampler.py, random adults of the shipped body,
-random cameras, and keypoints with the faults of detectors (noise, gaps, hidden and cut-off parts,
-outliers). A CPU core draws and learns some thousand people a second. Prints the likelihood of the
-truth and the error of the joints about the root, of the likeliest hypothesis and of the best one
-(the nearest way of each limb), on people it never saw.
+Everything is made on the spot: poses by the engine's sampler (regression.synthetic_people), random
+adults of the shipped body, random cameras, and keypoints with the faults of detectors (noise, gaps,
+hidden and cut-off parts, outliers). A CPU core draws and learns some thousand people a second.
+Prints the likelihood of the truth and the error of the joints about the root, of the likeliest
+hypothesis and of the best one (the nearest way of each limb), on people it never saw.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ import time
 from pathlib import Path
 
 import torch
-from pose_sampler import JOINTS, Sampler, normal, uniform
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from layfigure.engine.bodies.registry import load_shipped
-from layfigure.engine.fitting.evidence import BODY_POINTS, RIGID_FACE
-from layfigure.engine.fitting.initialiser import (
+from layfigure.engine.bodies.initialiser import (
     LIMBS,
     TRUNK,
     TURNS,
@@ -31,10 +28,14 @@ from layfigure.engine.fitting.initialiser import (
     look_at,
     read_answers,
 )
+from layfigure.engine.bodies.registry import load_shipped
+from layfigure.engine.fitting.evidence import BODY_POINTS, RIGID_FACE
 from layfigure.engine.fitting.kinematics import Kinematics, Parameters
 from layfigure.engine.geometry.rotations import axis_angle_to_matrix, matrix_to_rotation_6d
+from layfigure.engine.regression.synthetic_people.poses import JOINTS, Dice, Sampler
 
 POOL, BATCH = 200_000, 1024
+normal, uniform = Dice().normal, Dice().uniform
 _DOWN = torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # body axes (y up) to a camera's (y down)
 _HEAD = (0, 15, 16, 17, 18)  # nose, eyes, ears among BODY_POINTS
 

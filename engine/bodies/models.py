@@ -1,4 +1,4 @@
-"""The register of the user's own model files, bodies, animals, pose priors: where they lie.
+"""The register of the user's own files: bodies, animals, pose priors, Segment Anything.
 
 Files stay where they are; `~/.layfigure/models.json` (or `$LAYFIGURE_HOME/models.json`) holds their
 paths under short names.
@@ -23,9 +23,11 @@ from .registry import (
     load_quadruped,
     load_shipped,
 )
+from .sam_file import is_sam, read_sam
 
 SHIPPED_NAME, QUADRUPED_NAME = "layfigure", "quadruped"
 PRIORS = ("gmm", "vposer")  # the kinds that are no bodies
+SAM = "sam"  # neither: it finds masks
 _BUILT_IN = ("l2", "angle", "none")  # priors that need no file
 
 
@@ -34,7 +36,7 @@ class Model:
     """A registered model file."""
 
     name: str
-    kind: str  # smpl, smplh, smplx, layfigure; smal, quadruped; pose priors: gmm, vposer
+    kind: str  # smpl, smplh, smplx, layfigure; smal, quadruped; gmm, vposer; sam
     path: str  # absolute
 
     @property
@@ -65,7 +67,7 @@ def registered() -> dict[str, Model]:
 
 
 def add_model(path: str | os.PathLike, name: str | None = None) -> Model:
-    """Check a model file of a body or an animal, a VPoser folder or a GMM pickle and register it.
+    """Check a file of a body, an animal or SAM, a VPoser folder or a GMM pickle and register it.
 
     Its own name without suffix is the default. Raises InputError for a path that is none of these
     and for a name that the program uses itself.
@@ -81,6 +83,9 @@ def add_model(path: str | os.PathLike, name: str | None = None) -> Model:
 
 def _check(path: str | os.PathLike) -> str:
     """The kind of a model file that can be read whole."""
+    if is_sam(path):
+        read_sam(path)
+        return SAM
     kind = prior_kind(path)
     if kind == "vposer":
         read_vposer(path)
@@ -116,6 +121,10 @@ def load_model(body: str) -> BodyData:
             )
         if models[body].kind in ANIMALS:
             raise InputError(f"{body} is an animal ({models[body].kind}).", "Name a body.")
+        if models[body].kind == SAM:
+            raise InputError(
+                f"{body} is Segment Anything, not a body.", f"Use it with --sam {body}."
+            )
         return load_body_file(models[body].path)
     if Path(body).suffix or Path(body).exists():
         return load_body_file(body)
@@ -137,6 +146,23 @@ def load_animal_model(animal: str) -> AnimalData:
     if Path(animal).suffix or Path(animal).exists():
         return load_animal_file(animal)
     raise InputError(f"No animal is called {animal}.", _known(models, QUADRUPED_NAME))
+
+
+def find_sam(name: str) -> Path:
+    """Segment Anything's checkpoint: a registered one by its name, or a file's path.
+
+    Raises InputError for what is neither.
+    """
+    models = registered()
+    if name in models and models[name].kind == SAM:
+        return Path(models[name].path)
+    if Path(name).is_file():
+        return Path(name)
+    known = ", ".join(model.name for model in models.values() if model.kind == SAM) or "none yet"
+    raise InputError(
+        f"No checkpoint of Segment Anything is called {name}.",
+        f"Registered: {known}; add one with: layfigure models add FILE.",
+    )
 
 
 def _known(models: dict[str, Model], shipped: str = SHIPPED_NAME) -> str:

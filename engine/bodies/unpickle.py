@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from scipy import sparse
@@ -40,9 +40,14 @@ def read_any_pickle(path: str | os.PathLike, kind: str = "a body model") -> Any:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file.", "Check the path.")
+    with path.open("rb") as stream:
+        return read_plain_stream(stream, path, kind)
+
+
+def read_plain_stream(stream: IO[bytes], path: Path, kind: str) -> Any:
+    """As `read_any_pickle`, the pickle that begins where `stream` stands, in the file `path`."""
     try:
-        with path.open("rb") as stream:
-            return _plain(_Reader(stream, encoding="latin1").load())
+        return _plain(_Reader(stream, encoding="latin1").load())
     except _Refused as refused:
         raise InputError(
             f"{path}: this pickle asks for {refused}, which is not part of {kind}; "

@@ -109,12 +109,20 @@ def _look(footage: Footage, kept: DetectionCache | None) -> Iterator[np.ndarray]
 
 
 @contextmanager
+def finder() -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """A function from a picture (H, W, 3) uint8 RGB to the keypoints (137, 3) of a person in it.
+
+    The pictures have nothing to do with each other. Raises InputError without the detector.
+    """
+    with _holistic(independent=True) as process:
+        yield lambda picture: to_points(process(picture), picture.shape[1], picture.shape[0])
+
+
+@contextmanager
 def _holistic(independent: bool) -> Iterator[Callable[[np.ndarray], object]]:
     """A function from an RGB frame to MediaPipe's results."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with _quiet():
+        with quiet():
             from mediapipe.python.solutions.holistic import Holistic
     except ImportError as error:
         raise InputError(
@@ -126,7 +134,7 @@ def _holistic(independent: bool) -> Iterator[Callable[[np.ndarray], object]]:
 
     def process(frame: np.ndarray) -> object:
         nonlocal detector
-        with _quiet():
+        with quiet():
             if detector is None:
                 detector = Holistic(
                     static_image_mode=independent,
@@ -140,13 +148,15 @@ def _holistic(independent: bool) -> Iterator[Callable[[np.ndarray], object]]:
         yield process
     finally:
         if detector is not None:
-            with _quiet():
+            with quiet():
                 detector.close()
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Send file descriptor 2 nowhere: MediaPipe's C++ writes past every Python logger."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

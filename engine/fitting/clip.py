@@ -1,7 +1,7 @@
 """Fit a body to the keypoints of a whole clip: all frames and all people in one batch.
 
-Start (four ways to face the camera in every frame, best path), then the whole clip with one shape a
-person and one focal length, then hands and face on top of the body.
+Start (several poses of every frame, best path; or what a network read off the pictures), then the
+whole clip with one shape a person and one focal length, then hands and face on top of the body.
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ from .options import FitOptions
 from .people import People, gather_people, guesses_of
 from .problem import Problem, State
 from .refit import Start, held, state_of
+from .regressed import Regressed, Witness, told_start
 from .solver import minimise
-from .start import clip_start
+from .start import between, clip_start, stride_of
 from .tracks import ClipFit, Track
 
 # Temporal weights at 30 frames a second, see Weights.
 SMOOTH = {"turn": 100.0, "move": 600.0, "bend": 40.0, "bend_speed": 0.5}
 STAND, GROUND, QUICK = 400.0, 100.0, 0.5
 ROUNDS = 3  # times that standing feet are found and the prior is asked again
+NEAR_ROUNDS, COARSE_STEPS = 2, 20  # where poses are told: such times, and steps with few frames
 
 Tick = Callable[[str], None]
 Believe = Callable[[Problem, State], Problem]  # the problem with the prior that a state calls for
+Solve = Callable[[Problem, State, FitOptions, Believe, Tick], State]
 
 
 def fit_clip(
@@ -42,12 +45,13 @@ def fit_clip(
     body: BodyData,
     options: FitOptions,
     tick: Tick,
-    start: Start | None = None,
+    start: Start | Regressed | None = None,
 ) -> ClipFit:
     """Fit `body` to every person of `clip`, whose people slots are people (see track_people).
 
-    With `start`, a fit of the same clip by the same body, only the motion is solved again: shape
-    and focal length stay. `tick(message)` is called before every solver step and may raise
+    With a `Start`, a fit of the same clip by the same body, only the motion is solved again: shape
+    and focal length stay. Poses that a network told (`Regressed`) spare the search for a start and
+    count beside the guesses. `tick(message)` is called before every solver step and may raise
     Cancelled. Raises InputError when nobody is seen well enough to start from.
     """
     device = choose_device(options.device)
@@ -73,31 +77,37 @@ def _fit_clip(
     options: FitOptions,
     tick: Tick,
     device: str,
-    start: Start | None,
+    start: Start | Regressed | None,
 ) -> ClipFit:
     like = torch.zeros(0, device=device, dtype=torch.float32 if device == "mps" else torch.float64)
     focal = options.focal if options.focal is not None else clip.focal
-    trusted = None if start is None else start.trusted
+    trusted = start.trusted if isinstance(start, Start) else None
     people = gather_people(clip, body, options.independent, focal, like, trusted)
     problem, known = people.problem, torch.tensor(people.known, device=like.device)
     if options.collisions:
         problem = replace(problem, collision=Collision(body, like))
-    if start is None:
-        guesses = guesses_of(people, problem.focal_start.exp())
-        state = clip_start(problem, guesses, known, clip.fps, tick)
-    else:
+    witness: Witness | None = None
+    solve: Solve = _whole_clip
+    if isinstance(start, Start):
+        solve = _again
         state = state_of(start.of(people.slots), problem.kinematics, clip.frame_count, like)
         stays = held(start, people.slots, problem.kinematics, clip.fps)
         if stays is not None:
             problem = replace(problem, held=torch.tensor(stays, device=like.device))
         guesses = guesses_of(people, state.log_focal.exp())
+    else:
+        guesses = guesses_of(people, problem.focal_start.exp())
+        if start is None:
+            state = clip_start(problem, guesses, known, clip.fps, tick)
+        else:
+            solve, witness = _from_near, Witness.of(start, people, like)
+            state = told_start(problem, guesses, witness, known, clip.fps, tick)
     plain = problem.prior
 
     def believe(problem: Problem, state: State) -> Problem:
         prior = guesses.prior(state, known, plain, problem.weights.prior**2)
-        return replace(problem, prior=prior)
+        return replace(problem, prior=prior if witness is None else witness.beside(prior))
 
-    solve = _whole_clip if start is None else _again
     state = solve(problem, state, options, believe, tick)
     state = fit_details(problem, state, body, people, options, tick)
     tracks = [_track(people, state, b) for b in range(len(people.points))]
@@ -138,7 +148,40 @@ def _whole_clip(
         problem = problem.with_weights(focal=0.0)
     problem = problem.with_weights(robust=4.0)
     state, _ = minimise(believe(problem, state), state, 5, 1e-3, work)
-    for _ in range(ROUNDS):
+    return _standing(problem, state, smooth, believe, ROUNDS, work)
+
+
+def _from_near(
+    problem: Problem, state: State, options: FitOptions, believe: Believe, tick: Tick
+) -> State:
+    """As `_whole_clip`, from poses that need no long way: at first ten frames a second will do."""
+    smooth, frames = options.smooth, state.root.shape[1]
+
+    def work() -> None:
+        tick("Fitting the clip")
+
+    problem = problem.with_weights(robust=6.0, **{k: v * smooth for k, v in SMOOTH.items()})
+    stride = stride_of(frames, 30.0 * problem.unit)
+    picked = torch.arange(0, frames, stride, device=state.root.device)
+    few = replace(believe(problem, state).at(picked), unit=problem.unit / stride)
+    some, _ = minimise(few, state.at(picked), COARSE_STEPS, 1e-3, work)
+    state = between(some, picked.cpu().numpy(), frames)
+    if not options.independent:
+        state.log_focal = _common(state.log_focal, problem.evidence.weights)
+        problem = problem.with_weights(focal=0.0)
+    return _standing(problem.with_weights(robust=4.0), state, smooth, believe, NEAR_ROUNDS, work)
+
+
+def _standing(
+    problem: Problem,
+    state: State,
+    smooth: float,
+    believe: Believe,
+    rounds: int,
+    work: Callable[[], None],
+) -> State:
+    """The clip with feet that stand, and then with limbs outside of the body if that is asked."""
+    for _ in range(rounds):
         problem = _grounded(believe(problem, state), state, smooth)
         state, _ = minimise(problem, state, 6, 3e-4, work)
     if problem.collision is not None:

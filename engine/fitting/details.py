@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
+from ..bodies.pose_prior import pose_prior
 from ..formats.body_file import BodyData
 from ..formats.keypoints import KEYPOINT_NAMES
 from .collision import COLLIDE
@@ -15,7 +16,6 @@ from .evidence import FACE_POINTS, LEFT_HAND_POINTS, RIGHT_HAND_POINTS, measure
 from .kinematics import Kinematics, Parameters
 from .options import FitOptions
 from .people import People
-from .prior import pose_prior
 from .problem import Problem, State
 from .solver import minimise
 

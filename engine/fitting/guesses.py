@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..bodies.initialiser import LIMBS, TRUNK, load_initialiser, look_at, read_answers
+from ..bodies.pose_prior import PosePrior
 from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from .evidence import BODY_POINTS, LEAST
-from .initialiser import LIMBS, TRUNK, load_initialiser, look_at, read_answers
-from .prior import PosePrior
 from .problem import State
 
 YAWS = (0.0, 0.5 * math.pi, math.pi, 1.5 * math.pi)  # facing the camera, left, away, right

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..bodies.pose_prior import pose_prior
 from ..formats.body_file import BodyData
 from ..formats.errors import InputError
 from ..formats.keypoints import KEYPOINT_NAMES, KeypointClip
 from .evidence import BODY_POINTS, LEAST, measure, person_size
 from .guesses import Guesses, guess
 from .kinematics import Kinematics, Parameters
-from .prior import pose_prior
 from .problem import Problem, Weights
 from .start import ENOUGH
 from .swaps import repair_swaps
@@ -33,7 +33,7 @@ class People:
     swaps: np.ndarray  # (B, T) what was put right, see repair_swaps
     sizes: np.ndarray  # (B, T) px
     pictures: np.ndarray  # (B,) first frame of the track
-    slots: np.ndarray  # (B,) which person of the clip; 0 in unrelated pictures
+    slots: np.ndarray  # (B,) which person of the clip
     known: np.ndarray  # (B, T) bool: enough is seen
     trusted: np.ndarray  # (B, T, 137) bool, points that an artist vouches for
     given: np.ndarray  # (B,) px or NaN, the focal length that is believed
@@ -58,7 +58,7 @@ def gather_people(
     points = clip.points.transpose(1, 0, 2, 3).astype(np.float64)  # (P, F, 137, 3)
     pictures, slots = np.zeros(len(points), int), np.arange(len(points))
     if independent:
-        slots = np.zeros(len(points) * clip.frame_count, int)
+        slots = np.tile(slots, clip.frame_count)
         pictures = np.repeat(np.arange(clip.frame_count), len(points))
         points = points.transpose(1, 0, 2, 3).reshape(-1, 1, *points.shape[2:])
     sizes = np.array([person_size(p) for p in points]).reshape(points.shape[:2])

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..bodies.pose_prior import PosePrior
 from ..geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from .banded import System
 from .collision import Collision
 from .contact import Contact
 from .kinematics import Kinematics
-from .prior import PosePrior
 from .reprojection import Frames, Freedom, data_system
 
 _IMMOVABLE = 1e12  # curvature of what stays as it is
@@ -42,6 +42,11 @@ class State:
         depth = self.place[..., 2:].exp()
         return torch.cat([self.place[..., :2] * depth, depth], -1)
 
+    def at(self, frames: Tensor) -> State:
+        """Some of the frames."""
+        moving = (self.root, self.place, self.pose, self.expression)
+        return State(*(x[:, frames] for x in moving), self.betas, self.log_focal)
+
     def where(self, mask: Tensor, other: State) -> State:
         """This state where mask (B,) is true, else `other`."""
 
@@ -61,6 +66,10 @@ class Evidence:
     weights: Tensor  # (B, T, K) confidence over the expected error in sizes; 0 = not seen
     size: Tensor  # (B, T) px, the person's size in the picture
     trusted: Tensor  # (B, T, K) bool, right beyond doubt: never taken for an outlier
+
+    def at(self, frames: Tensor) -> Evidence:
+        """Of some of the frames."""
+        return Evidence(*(getattr(self, f)[:, frames] for f in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,11 @@ class Problem:
     def with_weights(self, **changes: float) -> Problem:
         """The same problem with some weights changed."""
         return replace(self, weights=replace(self.weights, **changes))
+
+    def at(self, frames: Tensor) -> Problem:
+        """The same problem for some of the frames, without what stands in them."""
+        evidence, prior = self.evidence.at(frames), self.prior.at(frames)
+        return replace(self, evidence=evidence, prior=prior, contact=None)
 
     def linearise(self, state: State) -> System:
         """Normal equations and cost at `state`."""

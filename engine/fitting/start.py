@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..bodies.pose_prior import mean_pose
 from .guesses import Alternatives, Guesses
 from .paths import best_path, fill, fill_rotations
-from .prior import mean_pose
 from .problem import Evidence, Problem, State
 from .solver import minimise
 
@@ -29,20 +29,9 @@ def clip_start(
 
     known (B, T) says which frames have evidence; every clip has some.
     """
-    evidence, frames = problem.evidence, problem.evidence.size.shape[1]
-    stride = 1 if frames < 12 else max(1, round((fps or 30.0) / 10.0))
-    picked = _frames_to_try(known.cpu().numpy(), stride)
-    few = replace(
-        problem,
-        evidence=replace(
-            evidence,
-            points=evidence.points[:, picked],
-            weights=evidence.weights[:, picked],
-            size=evidence.size[:, picked],
-            trusted=evidence.trusted[:, picked],
-        ),
-    )
-    some = guesses.of(torch.as_tensor(picked, device=known.device))
+    picked = frames_to_try(known.cpu().numpy(), fps)
+    rows = torch.as_tensor(picked, device=known.device)
+    few, some = problem.at(rows), guesses.of(rows)
     times, enough = picked / (fps or 30.0), known[:, picked].cpu().numpy()
 
     def work() -> None:
@@ -58,11 +47,17 @@ def clip_start(
         singles, energy = single_fits(few, ways, tried, LIMB_STEPS, work)
         bent = _choose(few, singles, energy, enough, times, joints)
         pose[:, :, joints] = _taken(singles, bent, energy.shape[2]).pose[:, :, joints]
-    return _everywhere(problem, state, enough, picked, frames)
+    return everywhere(problem, state, enough, picked, known.shape[1])
 
 
-def _frames_to_try(known: np.ndarray, stride: int) -> np.ndarray:
-    """Every `stride`-th frame, and all frames of a person who is seen in none of those."""
+def stride_of(frames: int, fps: float) -> int:
+    """Of so many frames each so manieth tells enough of the motion."""
+    return 1 if frames < 12 else max(1, round((fps or 30.0) / 10.0))
+
+
+def frames_to_try(known: np.ndarray, fps: float) -> np.ndarray:
+    """Ten frames a second of known (B, T), and all frames of a person seen in none of those."""
+    stride = stride_of(known.shape[1], fps)
     chosen = np.zeros(known.shape[1], bool)
     chosen[::stride] = True
     for seen in known:
@@ -192,7 +187,7 @@ def _with_limb(state: State, joints: Sequence[int], ways: Alternatives) -> State
     return tried
 
 
-def _everywhere(
+def everywhere(
     problem: Problem, state: State, enough: np.ndarray, picked: np.ndarray, frames: int
 ) -> State:
     """The frames `picked` as a clip, with what lies between them filled in."""
@@ -213,6 +208,21 @@ def _everywhere(
     pose[:, :, _HELD:] = mean_pose(problem.kinematics.joint_names).to(betas)[_HELD:]
     focal = problem.focal_start.clone()
     return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal)
+
+
+def between(state: State, picked: np.ndarray, frames: int) -> State:
+    """All `frames` of a clip from those that were `picked`, which a state holds."""
+    everywhere = np.arange(frames)
+
+    def spread(values: Tensor) -> Tensor:
+        if not values.shape[2]:
+            return values.new_zeros(len(values), frames, 0)
+        known = values.transpose(0, 1).cpu().numpy()
+        return torch.tensor(fill(known, picked, everywhere)).to(values).transpose(0, 1)
+
+    roots = torch.stack([fill_rotations(root, picked, everywhere) for root in state.root])
+    parts = (spread(x) for x in (state.place, state.pose, state.expression))
+    return State(roots, *parts, state.betas, state.log_focal)
 
 
 def _place(

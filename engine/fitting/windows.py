@@ -17,6 +17,7 @@ from ..formats.keypoints import KeypointClip
 from .clip import Tick, fit_clip
 from .options import FitOptions
 from .refit import Start
+from .regressed import Regressed
 from .tracks import ClipFit, Track
 
 WINDOW, OVERLAP = 1200, 30  # frames
@@ -30,7 +31,7 @@ def fit_long(
     body: BodyData,
     options: FitOptions,
     tick: Tick,
-    start: Start | None = None,
+    start: Start | Regressed | None = None,
 ) -> ClipFit:
     """As `fit_clip`, with memory that does not grow beyond a window's."""
     frames = clip.frame_count
@@ -38,8 +39,8 @@ def fit_long(
         return fit_clip(clip, body, options, tick, start)
     spans = _spans(frames)
     notes: list[str] = []
-    if start is None:
-        fit = _each_alone(clip, spans, body, options, tick)
+    if not isinstance(start, Start):
+        fit = _each_alone(clip, spans, body, options, tick, start)
         clip, notes = _repaired(clip, fit), fit.notes
         start = Start(fit, np.zeros(clip.points.shape[:3], bool))
     pieces: dict[int, list[Track]] = {}
@@ -69,13 +70,15 @@ def _each_alone(
     body: BodyData,
     options: FitOptions,
     tick: Tick,
+    told: Regressed | None,
 ) -> ClipFit:
     """Every window fitted alone, with the shape and the focal length that they have in common."""
     fits: list[ClipFit] = []
     pieces: dict[int, list[Track]] = {}
     for span in spans:
         try:
-            fit = fit_clip(_window(clip, span), body, options, tick)
+            own = None if told is None else told.part(slice(*span))
+            fit = fit_clip(_window(clip, span), body, options, tick, own)
         except InputError as error:
             nobody = error  # in this stretch; somebody may be in another
             continue

@@ -41,14 +41,16 @@ def rasterise(
     closed mesh). Triangles may reach behind the camera; what lies before NEAR is cut off.
     """
     corners = vertices_cam.astype(np.float64)[faces]  # (F, 3, 3)
-    planes = np.cross(corners[:, [1, 2, 0]], corners[:, [2, 0, 1]])
-    volume = np.einsum("fi,fi->f", corners[:, 0], planes[:, 0])
-    boxes, visible = _pixel_boxes(corners, fx, fy, cx, cy, width, height)
-    visible &= (volume < 0) if cull_back else (volume != 0)
-    chosen = np.flatnonzero(visible)
-    boxes, volume = boxes[chosen], volume[chosen]
+    first = np.cross(corners[:, 1], corners[:, 2])
+    volume = np.einsum("fi,fi->f", corners[:, 0], first)
+    facing = np.flatnonzero((volume < 0) if cull_back else (volume != 0))
+    boxes, visible = _pixel_boxes(corners[facing], fx, fy, cx, cy, width, height)
+    chosen = facing[visible]
+    boxes, volume, corners = boxes[visible], volume[chosen], corners[chosen]
+    others = np.cross(corners[:, [2, 0]], corners[:, [0, 1]])
+    planes = np.concatenate([first[chosen, None], others], 1)
     # In pixels the planes read a x + b y + c; turned so that inside is positive.
-    planes = planes[chosen] * np.sign(volume)[:, None, None] / (fx, fy, 1.0)
+    planes = planes * np.sign(volume)[:, None, None] / (fx, fy, 1.0)
     planes[..., 2] -= planes[..., 0] * cx + planes[..., 1] * cy
     planes[..., 2] += 0.5 * (planes[..., 0] + planes[..., 1])
     buffer = _Buffer(width * height)
@@ -159,6 +161,7 @@ def _extent(
     """Least and greatest pixel position (F, 2) of those points (F, 3, 3) that are in `use`."""
     z = np.where(use, points[..., 2], 1.0)
     place = points[..., :2] / z[..., None] * (fx, fy) + (cx, cy)
-    low = np.where(use[..., None], place, np.inf).min(1)
-    high = np.where(use[..., None], place, -np.inf).max(1)
+    # One corner after the other: numpy reduces short axes slowly.
+    low = np.minimum.reduce(list(np.where(use[..., None], place, np.inf).swapaxes(0, 1)))
+    high = np.maximum.reduce(list(np.where(use[..., None], place, -np.inf).swapaxes(0, 1)))
     return low, high

@@ -121,3 +121,12 @@ def rotation_6d_to_matrix(numbers: Tensor) -> Tensor:
 def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
     """The first column, then the second, (..., 6) of rotation matrices (..., 3, 3)."""
     return torch.cat([matrix[..., 0], matrix[..., 1]], dim=-1)
+
+
+def turn_to_ray(middle: Tensor) -> Tensor:
+    """The smallest turn (N, 3, 3) that brings the ray (x, y, 1) of `middle` (N, 2) to (0, 0, 1)."""
+    ray = torch.nn.functional.normalize(torch.cat([middle, torch.ones_like(middle[:, :1])], 1))
+    x, y, z = ray.unbind(1)
+    share = 1 / (1 + z)
+    rows = [1 - x * x * share, -x * y * share, -x, -x * y * share, 1 - y * y * share, -y, x, y, z]
+    return torch.stack(rows, 1).unflatten(1, (3, 3))

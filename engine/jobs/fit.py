@@ -47,14 +47,14 @@ def run_fit(params: FitParams, out: Path, progress: Progress) -> Path:
             clip, motion = steady(params, clip, footage, progress)
         progress.begin(_STEPS, "Fitting")
         fit = method.fit(clip, progress.tick)
-        worlds = _worlds(fit, body, params.independent)
+        worlds = worlds_of(fit, body, params.independent)
         fitted = Fitted(fit, clip, footage, body, worlds, params.independent, motion=motion)
         meta = {"job": "fit", "params": params.model_dump(mode="json")}
         write_fit(folder, fitted, wanted, meta, progress)
     return out
 
 
-def _worlds(fit: ClipFit, body: BodyData, independent: bool) -> list[np.ndarray]:
+def worlds_of(fit: ClipFit, body: BodyData, independent: bool) -> list[np.ndarray]:
     """(3, 4) world to camera of each track: one for a clip, one each for unrelated pictures."""
     feet = [_soles(track, body) for track in fit.tracks]
     if not independent:

@@ -32,9 +32,7 @@ def square_crop(
 
     Cut at whole pixels as SPIN does; what lies outside the picture is filled with `border`.
     """
-    # Inverted as a matrix: its rounding decides where a corner between two pixels falls.
-    back = np.linalg.inv(crop_matrix(centre, side, size))
-    start, stop = ((back @ [edge, edge, 1.0])[:2].astype(int) for edge in (0, size))
+    start, stop = crop_bounds(centre, side, size)
     bounds = np.array(picture.shape[1::-1])
     low, high = np.clip(start, 0, bounds), np.clip(stop, 0, bounds)
     square = np.full((*(stop - start)[::-1], 3), border, np.uint8)
@@ -43,6 +41,16 @@ def square_crop(
     square[inside[::-1]] = picture[seen[::-1]]
     small = Image.fromarray(square).resize((size, size), Image.Resampling.BICUBIC)
     return Crop(np.asarray(small), start, stop - start)
+
+
+def crop_bounds(
+    centre: tuple[float, float], side: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the picture the square of `square_crop` starts and stops, x, y (2,), whole px."""
+    # Inverted as a matrix: its rounding decides where a corner between two pixels falls.
+    back = np.linalg.inv(crop_matrix(centre, side, size))
+    start, stop = ((back @ [edge, edge, 1.0])[:2].astype(int) for edge in (0, size))
+    return start, stop
 
 
 def crop_matrix(centre: tuple[float, float], side: float, size: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..bodies.checkpoint_file import read_plain
 from ..formats.errors import InputError
-from ..training.checkpoint_file import read_plain
 from .osvos import OsvosNetwork
 
 _HINT = "Give the parent model of OSVOS-PyTorch as its authors publish it (parent_epoch-239.pth)."

@@ -1,15 +1,15 @@
-"""ResNet-50 (He et al. 2016), with torchvision's names of parameters, so that its weights load.
+"""ResNets (He et al. 2016), with torchvision's names of parameters, so that its weights load.
 
-Ends before the classifier: `fc` of a checkpoint is not part of it.
+They end before the classifier: `fc` of a checkpoint is not part of them.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-CHANNELS = 2048  # of the features
+CHANNELS = 2048  # of the features of ResNet-50
 STRIDE = 32  # pixels of a cell of the features
-_WIDEN = 4  # a block's output channels for each of its inner ones
+_WIDEN = 4  # a bottleneck's output channels for each of its inner ones
 
 
 class Bottleneck(nn.Module):
@@ -25,10 +25,7 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(inner, wide, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(wide)
         self.relu = nn.ReLU()
-        self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or channels != wide:
-            shortcut = nn.Conv2d(channels, wide, 1, stride, bias=False)
-            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(wide))
+        self.downsample = _shortcut(channels, wide, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, h, w) to (N, 4 inner, h / stride, w / stride)."""
@@ -37,19 +34,55 @@ class Bottleneck(nn.Module):
         return self.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
-class ResNet50(nn.Module):
-    """Pictures (N, 3, H, W), ImageNet-normalised, to features (N, 2048, H / 32, W / 32)."""
+class Basic(nn.Module):
+    """Two 3 x 3 convolutions (the first with the stride) around which the input is added."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int, inner: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(channels, inner, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.relu = nn.ReLU()
+        self.downsample = _shortcut(channels, inner, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, h, w) to (N, inner, h / stride, w / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + self.downsample(x))
+
+
+# Kind of block, blocks of each stage, inner channels of the first stage.
+BACKBONES: dict[str, tuple[type[Bottleneck] | type[Basic], tuple[int, ...], int]] = {
+    "resnet50": (Bottleneck, (3, 4, 6, 3), 64),
+    "resnet18": (Basic, (2, 2, 2, 2), 64),
+    "narrow": (Basic, (1, 1, 1, 1), 32),  # for the CPU
+}
+
+
+class ResNet(nn.Module):
+    """Pictures (N, inputs, H, W), ImageNet-normalised, to features (N, C, H / 32, W / 32).
+
+    `kind` is one of BACKBONES; `channels` is C.
+    """
+
+    def __init__(self, kind: str = "resnet50", inputs: int = 3) -> None:
+        super().__init__()
+        block, counts, first = BACKBONES[kind]
+        self.conv1 = nn.Conv2d(inputs, first, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(first)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = _layer(64, 64, blocks=3, stride=1)
-        self.layer2 = _layer(256, 128, blocks=4, stride=2)
-        self.layer3 = _layer(512, 256, blocks=6, stride=2)
-        self.layer4 = _layer(1024, 512, blocks=3, stride=2)
+        self.channels = first
+        widen = _WIDEN if block is Bottleneck else 1
+        stages = []
+        for number, count in enumerate(counts):
+            inner, stage = first << number, nn.Sequential()
+            for row in range(count):
+                stage.append(block(self.channels, inner, 2 if number and not row else 1))
+                self.channels = inner * widen
+            stages.append(stage)
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Features of `pictures`, see the class."""
@@ -59,6 +92,8 @@ class ResNet50(nn.Module):
         return x
 
 
-def _layer(channels: int, inner: int, blocks: int, stride: int) -> nn.Sequential:
-    first = Bottleneck(channels, inner, stride)
-    return nn.Sequential(first, *(Bottleneck(inner * _WIDEN, inner, 1) for _ in range(blocks - 1)))
+def _shortcut(channels: int, wide: int, stride: int) -> nn.Module:
+    if stride == 1 and channels == wide:
+        return nn.Identity()
+    convolution = nn.Conv2d(channels, wide, 1, stride, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(wide))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .resnet import CHANNELS, STRIDE, ResNet50
+from .resnet import CHANNELS, STRIDE, ResNet
 
 SIZE = 224  # pixels of a side of the picture
 JOINTS, BETAS, LIMBS = 35, 20, 6
@@ -58,7 +58,7 @@ class Encoder(nn.Module):
     def __init__(self, features: int = FEATURES, size: int = SIZE) -> None:
         super().__init__()
         encoded = encoded_count(size)
-        self.resnet_conv = nn.ModuleDict({"resnet": ResNet50()})
+        self.resnet_conv = nn.ModuleDict({"resnet": ResNet()})
         self.enc_conv1 = nn.Sequential(
             nn.Conv2d(CHANNELS, CHANNELS, 4, 2, 1),
             nn.GroupNorm(_GROUPS, CHANNELS),

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..bodies.checkpoint_file import read_plain
 from ..formats.errors import InputError
-from ..training.checkpoint_file import read_plain
 from .wldo import LIMBS, WldoNetwork
 
 _HINT = "Give WLDO's checkpoint as its authors publish it (3501_00034_betas_v4.pth)."

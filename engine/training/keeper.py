@@ -86,7 +86,8 @@ class Keeper(Callback):
         """Rows after the checkpoint go; the state that is loaded is good."""
         self._clock = self._saved = time.monotonic()
         self.watch.sums = {k: v.to(module.device) for k, v in self.watch.sums.items()}
-        cut_back(self.csv, self.watch.step)
+        if trainer.is_global_zero:
+            cut_back(self.csv, self.watch.step)
         self._good = (self.watch.step, _copy(module))
         self.progress.tick(advance=self.watch.step)
 
@@ -101,23 +102,27 @@ class Keeper(Callback):
         for name, value in outputs.items():
             watch.sums[name] = watch.sums.get(name, 0) + value.detach()
         ended = watch.step == self.steps
+        full = watch.step % self.log_every == 0 or ended
         if self.val_every and watch.step % self.val_every == 0:
-            self._validate(module)
-        if watch.step % self.log_every == 0 or ended:
+            self._validate(trainer, module)
+        if full:
             self._row(trainer, module)
         late = now - self._saved > self.save_every_seconds
-        if late or ended or watch.stopped:
-            self._save(trainer, module)
-        if late and self.preview:
-            self.preview()
-        trainer.should_stop = bool(watch.stopped)
         try:
             self.progress.tick(self._message())
-            if self.interrupted:
-                raise Cancelled
         except Cancelled:
+            self.interrupted = True
+        interrupted = self.interrupted
+        if trainer.world_size > 1:
+            # A checkpoint is of all devices, and so is the end. Asked only where a row is due.
+            late, interrupted = _any(trainer, late, interrupted) if full else (False, False)
+        if late or ended or watch.stopped or interrupted:
             self._save(trainer, module)
-            raise
+        if late and self.preview and trainer.is_global_zero:
+            self.preview()
+        trainer.should_stop = bool(watch.stopped)
+        if interrupted:
+            raise Cancelled
 
     def _message(self) -> str:
         loss = self.watch.losses.get("loss")
@@ -127,7 +132,7 @@ class Keeper(Callback):
         """A row of loss.csv, and the check that all is well."""
         watch = self.watch
         count = (watch.step - 1) % self.log_every + 1
-        means = {name: value.item() / count for name, value in watch.sums.items()}
+        means = {name: _mean(trainer, value) / count for name, value in watch.sums.items()}
         watch.sums = {}
         if not all(map(math.isfinite, means.values())) or not _finite(module):
             self._go_back(module)
@@ -135,7 +140,8 @@ class Keeper(Callback):
         if self.val_every:
             means["validation"] = watch.validation
         watch.losses = means
-        append_row(self.csv, watch.step, means)
+        if trainer.is_global_zero:
+            append_row(self.csv, watch.step, means)
         for logger in trainer.loggers:
             logger.log_metrics(means, watch.step)
         if any(watch.step - count <= change < watch.step for change in module.changes):
@@ -147,7 +153,7 @@ class Keeper(Callback):
         elif watch.far == 0 and watch.step - self._good[0] >= _GOOD_EVERY:
             self._good = (watch.step, _copy(module))
 
-    def _validate(self, module: StepModule) -> None:
+    def _validate(self, trainer: Trainer, module: StepModule) -> None:
         module.eval()
         with torch.no_grad():
             found = module.validation_loss()
@@ -155,7 +161,7 @@ class Keeper(Callback):
         if found is None:
             return
         watch = self.watch
-        watch.validation = float(found)
+        watch.validation = _mean(trainer, found)
         if watch.validation < watch.best_validation:
             watch.best_validation, watch.misses, watch.kept = watch.validation, 0, watch.step
             watch.best = _copy(module)
@@ -177,8 +183,21 @@ class Keeper(Callback):
             self._go_back(module)
         temporary = self.last.with_name(f".{self.last.name}.tmp")
         trainer.save_checkpoint(temporary)
-        os.replace(temporary, self.last)
+        if trainer.is_global_zero:
+            os.replace(temporary, self.last)
         self._saved = time.monotonic()
+
+
+def _mean(trainer: Trainer, value: Tensor) -> float:
+    """Of the value on all devices."""
+    return float(trainer.strategy.reduce(value.detach().float(), reduce_op="mean"))
+
+
+def _any(trainer: Trainer, *flags: bool) -> tuple[bool, ...]:
+    """For each of the flags whether it is set on any device."""
+    strategy = trainer.strategy
+    set_ = torch.tensor(flags, dtype=torch.float32, device=strategy.root_device)
+    return tuple((strategy.reduce(set_, reduce_op="sum") > 0).tolist())
 
 
 def _copy(module: LightningModule) -> State:

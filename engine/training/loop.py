@@ -1,6 +1,8 @@
 """The one training loop: by steps, resumed exactly after a kill, stopped when it has gone wrong.
 
-The folder of a training holds `checkpoints/last.ckpt`, `loss.csv` and TensorBoard's `logs`.
+The folder of a training holds `checkpoints/last.ckpt`, `loss.csv` and TensorBoard's `logs`. On
+several devices each has a process of its own, which all run the whole program; the first one alone
+writes and reports.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ..formats.errors import InputError
 from ..progress import Progress
 from .keeper import Keeper
 from .module import StepModule
+from .ranks import devices_and_machines, environment_kept, is_main, processes
 
 DEVICES = ("auto", "cuda", "cpu", "mps")
 
@@ -38,6 +41,7 @@ class TrainOptions:
     steps: int
     title: str = "Training"  # what the progress bar says
     device: str = "auto"  # auto, cuda, cpu, mps
+    devices: int = 1  # of this machine, each with a process; under torchrun as it says
     save_every_seconds: float = 60.0
     log_every: int = 10  # steps between rows of loss.csv, which are means
     val_every: int = 0  # steps between validations; 0: none
@@ -72,9 +76,11 @@ def train(module: StepModule, options: TrainOptions, progress: Progress) -> Trai
     """Train `module` in place, going on where an earlier run in the same folder was ended.
 
     Afterwards the module is on the CPU. Raises Cancelled, with a checkpoint saved, when the user
-    asks for a stop or presses Ctrl-C, and InputError for an unknown device or a checkpoint of
-    another training.
+    asks for a stop or presses Ctrl-C, and InputError for an unknown device, more of them than there
+    are, or a checkpoint of another training.
     """
+    if not is_main():
+        progress = Progress(lambda *_: None)
     keeper = Keeper(
         options.folder,
         progress,
@@ -95,7 +101,7 @@ def train(module: StepModule, options: TrainOptions, progress: Progress) -> Trai
         module.load_state_dict(saved["state_dict"])
         progress.tick(advance=options.steps)
     else:
-        with _quiet(), _interrupts(keeper):
+        with _quiet(), _interrupts(keeper), environment_kept():
             trainer = _trainer(options, keeper)
             trainer.fit(module, keeper, ckpt_path=str(keeper.last) if saved else None)
     watch = keeper.watch
@@ -126,10 +132,15 @@ def _trainer(options: TrainOptions, keeper: Keeper) -> Trainer:
     logs = TensorBoardLogger(
         options.folder, name="logs", version="", purge_step=keeper.watch.step or None
     )
+    devices, machines = devices_and_machines(options.devices)
+    # A batch may have nothing for a part of a network to learn from, on one device or on all.
+    several = "ddp_find_unused_parameters_true"
     try:
         return Trainer(
             accelerator=options.device,
-            devices=1,
+            devices=devices,
+            num_nodes=machines,
+            strategy=several if processes(devices) > 1 else "auto",
             max_epochs=1,
             callbacks=[keeper],
             logger=logs,
@@ -140,7 +151,11 @@ def _trainer(options: TrainOptions, keeper: Keeper) -> Trainer:
             num_sanity_val_steps=0,
         )
     except MisconfigurationException as error:
-        raise InputError(f"This machine has no device {options.device}.", "Use auto.") from error
+        count = f"{devices} devices" if devices > 1 else "device"
+        raise InputError(
+            f"This machine has no {count} {options.device}.",
+            "Use auto and fewer of them.",
+        ) from error
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+_APART = 2**40  # between the seeds of two devices
+
 Losses = dict[str, Tensor]  # "loss" is the one that is minimised, the others are written down
 
 
@@ -46,8 +48,13 @@ class StepModule(LightningModule):
         return self.losses(step)
 
     def generator(self, step: int) -> torch.Generator:
-        """The source of all that is random in step `step`, on the CPU."""
-        return torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        """The source of all that is random in step `step`, on the CPU; each device has its own.
+
+        The seed of the next step is one more.
+        """
+        return torch.Generator().manual_seed(
+            self.global_rank * _APART + self.seed * 1_000_003 + step
+        )
 
 
 def by_step(optimizer: torch.optim.Optimizer, factor: Callable[[int], float]) -> Optimisation:

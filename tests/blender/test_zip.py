@@ -31,7 +31,7 @@ def test_zip_holds_the_product_and_nothing_else(archive):
         "engine/launch.py",
         "engine/requirements.txt",
         "engine/bodies/data/layfigure.npz",
-        "engine/fitting/data/initialiser.safetensors",
+        "engine/bodies/data/initialiser.safetensors",
     ):
         assert needed in names
     top = {name.split("/")[0] for name in names}

@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from layfigure.engine.bodies.registry import load_shipped
-from layfigure.engine.fitting.evidence import BODY_POINTS
-from layfigure.engine.fitting.guesses import Guesses, facing, guess
-from layfigure.engine.fitting.initialiser import (
+from layfigure.engine.bodies.initialiser import (
     JOINTS,
     LIMBS,
     TRUNK,
@@ -21,8 +18,11 @@ from layfigure.engine.fitting.initialiser import (
     look_at,
     read_answers,
 )
+from layfigure.engine.bodies.pose_prior import pose_prior
+from layfigure.engine.bodies.registry import load_shipped
+from layfigure.engine.fitting.evidence import BODY_POINTS
+from layfigure.engine.fitting.guesses import Guesses, facing, guess
 from layfigure.engine.fitting.paths import best_path
-from layfigure.engine.fitting.prior import pose_prior
 from layfigure.engine.fitting.problem import State
 from layfigure.engine.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from synthetic import BACK, FRONT, LEFT, RIGHT, Person, Scene, make_scene, walking_pose

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from layfigure.engine.bodies.pose_prior import mean_pose, pose_prior
 from layfigure.engine.bodies.registry import load_shipped
 from layfigure.engine.fitting.contact import Contact, ground
 from layfigure.engine.fitting.evidence import BODY_POINTS, measure, person_size
 from layfigure.engine.fitting.guesses import facing
 from layfigure.engine.fitting.kinematics import Kinematics, Parameters
-from layfigure.engine.fitting.prior import mean_pose, pose_prior
 from layfigure.engine.fitting.problem import Problem, State, Weights
 from layfigure.engine.fitting.solver import minimise
 from layfigure.engine.formats.errors import Cancelled

@@ -182,7 +182,7 @@ def test_other_checkpoints(tmp_path: Path, content, words: str) -> None:
 
 def test_the_shipped_body(network: PymafNetwork, shipped: BodyData) -> None:
     """An untrained network runs on it, starts from a person who stands, and learns."""
-    said = network(torch.randn(2, 3, 64, 64), network.marker_body(shipped))
+    said = network(torch.randn(2, 3, 64, 64), network.seen_body(shipped))
     assert [e.points is None for e in said] == [True, False, False, False]
     torch.testing.assert_close(said[1].points, grid_points().expand(2, -1, -1))
     assert said[2].points.shape == (2, MARKERS, 2) and said[2].points.abs().max() < 1
@@ -204,7 +204,7 @@ def test_the_first_stage_looks_at_the_given_points(
     points = torch.rand(2, GRID**2, 2)
     with torch.inference_mode():
         given, plain = (
-            network.regress(pyramid, network.marker_body(shipped), p) for p in (points, None)
+            network.regress(pyramid, network.seen_body(shipped), p) for p in (points, None)
         )
     assert torch.equal(given[1].points, points)
     assert not torch.equal(given[1].pose, plain[1].pose)
@@ -228,14 +228,14 @@ def test_bodies_that_are_others(shipped: BodyData) -> None:
     with torch.device("meta"):
         network = PymafNetwork()
     network.markers = torch.arange(MARKERS)
-    network.marker_body(shipped)
+    network.seen_body(shipped)
     with pytest.raises(InputError, match="24 joints"):
-        network.marker_body(load_shipped())
+        network.seen_body(load_shipped())
     with pytest.raises(InputError, match="10 shape components"):
-        network.marker_body(replace(shipped, shapedirs=shipped.shapedirs[..., :9]))
+        network.seen_body(replace(shipped, shapedirs=shipped.shapedirs[..., :9]))
     network.markers = network.markers + len(shipped.v_template) - MARKERS + 1
     with pytest.raises(InputError, match="vertices"):
-        network.marker_body(shipped)
+        network.seen_body(shipped)
     with pytest.raises(InputError, match="has not the 431"):
         spread_vertices(np.zeros((430, 3)), MARKERS)
 

@@ -39,7 +39,7 @@ def smpl(tmp_path_factory: pytest.TempPathFactory) -> Body:
 def run(loaded: PymafNetwork, smpl: Body, points: Tensor | None = None) -> Run:
     with torch.inference_mode():
         pyramid = loaded.pyramid(inputs("pymaf")["img"])
-        stages = loaded.regress(pyramid, loaded.marker_body(smpl.data), points)
+        stages = loaded.regress(pyramid, loaded.seen_body(smpl.data), points)
         looks = zip(pyramid[1:], loaded.maf_extractor, stages[1:], strict=True)
         features = [look(level, stage.points) for level, look, stage in looks]
         return Run(pyramid, stages, features, loaded.dp_head(pyramid[-1]))

@@ -17,8 +17,8 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from ...bodies.checkpoint_file import read_plain
 from ...formats.errors import InputError
-from ...training.checkpoint_file import read_plain
 from .config import ScaleConfig
 from .networks import ScaleNetwork
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...bodies.checkpoint_file import read_plain
 from ...formats.errors import InputError
-from ...training.checkpoint_file import read_plain
 from .body import SPREAD
 from .networks import ENCODED, SdfNet, SkinNet, TextureNet
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from ...formats.errors import InputError
+from ..grabcut import cut_out, pixels
 
 _NARROW, _WIDE = 2.0, 10.0  # px: half the band that is searched, where the mask is sure and not
-_ROUND = 24  # px of background round the animal from which its colours are learnt
 _ROUNDS = 2  # of GrabCut from a mask; from a box more
 _BOX_ROUNDS = 6
 _TRUST = 0.7  # IoU with the rough mask below which the search has gone astray
@@ -39,11 +39,7 @@ def refine(rgb: np.ndarray, mask: np.ndarray, sure: np.ndarray, hints: Hints) ->
     """
     labels = _band(mask, sure)
     apply_hints(labels, hints)
-    window = _window(labels)
-    if window is None:
-        return mask
-    found = np.zeros_like(mask)
-    found[window] = _cut(rgb[window], labels[window], _ROUNDS)
+    found = cut_out(rgb, labels, _ROUNDS)
     return found if _agreement(found, mask) >= _TRUST else mask
 
 
@@ -73,10 +69,7 @@ def mask_from_box(rgb: np.ndarray, hints: Hints) -> np.ndarray:
     labels = np.full(rgb.shape[:2], cv2.GC_BGD, np.uint8)
     labels[inside_box(hints.box, rgb.shape[:2], 0)] = cv2.GC_PR_FGD
     apply_hints(labels, hints)
-    found = np.zeros(rgb.shape[:2], bool)
-    window = _window(labels)
-    if window is not None:
-        found[window] = _cut(rgb[window], labels[window], _BOX_ROUNDS)
+    found = cut_out(rgb, labels, _BOX_ROUNDS)
     if not found.any():
         raise InputError(
             "Nothing in the box stands out from what is around it.",
@@ -119,32 +112,4 @@ def inside_box(
     left, top, width, height = box.astype(float)
     rows = top - grown * height, top + (1 + grown) * height
     columns = left - grown * width, left + (1 + grown) * width
-    return _slice(rows, shape[0]), _slice(columns, shape[1])
-
-
-def _slice(ends: tuple[float, float], limit: int) -> slice:
-    low, high = (int(np.clip(round(end), 0, limit)) for end in ends)
-    return slice(low, high)
-
-
-def _window(labels: np.ndarray) -> tuple[slice, slice] | None:
-    """The part of the picture worth looking at; None where all is background or all animal."""
-    open_ = labels != cv2.GC_BGD
-    if not open_.any() or not (labels % 2 == 0).any():
-        return None
-    rows, columns = np.flatnonzero(open_.any(1)), np.flatnonzero(open_.any(0))
-    return (
-        _slice((rows[0] - _ROUND, rows[-1] + 1 + _ROUND), labels.shape[0]),
-        _slice((columns[0] - _ROUND, columns[-1] + 1 + _ROUND), labels.shape[1]),
-    )
-
-
-def _cut(rgb: np.ndarray, labels: np.ndarray, rounds: int) -> np.ndarray:
-    """(h, w) bool. GrabCut needs both kinds of pixels to learn from."""
-    both = (labels % 2 == 0).any() and (labels % 2 == 1).any()
-    if both:
-        cv2.setRNGSeed(0)  # it starts its colour models from a random draw
-        behind, animal = np.zeros((1, 65)), np.zeros((1, 65))
-        rgb, labels = np.ascontiguousarray(rgb), np.ascontiguousarray(labels)
-        cv2.grabCut(rgb, labels, (0, 0, 0, 0), behind, animal, rounds, cv2.GC_INIT_WITH_MASK)
-    return labels % 2 == 1
+    return pixels(rows, shape[0]), pixels(columns, shape[1])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...bodies.pose_prior import pose_prior
 from ...geometry.rotations import axis_angle_to_matrix
-from ..prior import pose_prior
 from .samples import BODY_JOINTS, Samples, State
 from .target import Reach, Target
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from ...bodies.model import KeypointBody
+from ...bodies.pose_prior import mean_pose
 from ...formats.body_file import BodyData
 from ...formats.keypoints import KEYPOINT_NAMES
 from ...geometry.rotations import axis_angle_to_matrix
 from ..evidence import LEAST
-from ..prior import mean_pose
 from .config import Stage, StagedConfig, reading_order
 from .priors import Prior, bending, pose_size
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-
 from ...formats.animal_file import AnimalData
 from ...formats.errors import InputError
+from .. import network_file
+from ..network_file import fill_network, write_network
 from .clip_network import ClipNetwork
 from .network import AnimalNetwork
 from .presets import PRESETS
@@ -44,26 +42,15 @@ def about(network: AnimalNetwork, data: AnimalData, preset: str, **training: obj
 def save_network(
     path: str | os.PathLike, network: AnimalNetwork | ClipNetwork, what: About
 ) -> None:
-    """Write a network, whole or not at all; numbers as float16."""
-    path = Path(path)
-    state = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in network.state_dict().items()
-    }
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(save(state, metadata={"about": json.dumps(asdict(what))}))
-    os.replace(temporary, path)
+    """Write a network, whole or not at all."""
+    write_network(path, network, asdict(what))
 
 
 def read_about(path: str | os.PathLike) -> About:
     """What the network of a file is. Raises InputError for another file."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file.", "Check the path.")
     try:
-        with safe_open(path, "pt") as file:
-            found = About(**json.loads(file.metadata()["about"]))
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        found = About(**network_file.read_about(path, "an animal", _HINT))
+    except TypeError as error:
         raise InputError(f"{path}: this is no network of an animal.", _HINT) from error
     if found.preset not in PRESETS:
         raise InputError(f"{path}: its preset ({found.preset}) is not known.", _HINT)
@@ -90,19 +77,8 @@ def load_network(
     network: AnimalNetwork | ClipNetwork = parent
     if what.stage == "test":
         network = ClipNetwork(parent, what.hidden, what.as_published)
-    own = network.state_dict()
-    try:
-        with safe_open(path, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise InputError(f"{path}: the file is damaged.", "Copy it again.") from error
-    if {n: t.shape for n, t in own.items()} != {n: t.shape for n, t in state.items()}:
-        raise InputError(f"{path}: this is the network of another architecture.", _HINT)
-    for name, tensor in state.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise InputError(f"{path}: {name} holds values that are not numbers.", _HINT)
-    network.load_state_dict({n: t.to(own[n].dtype) for n, t in state.items()})
-    return network.eval().requires_grad_(False), what
+    fill_network(network, path, _HINT)
+    return network, what
 
 
 def load_parent(path: str | os.PathLike | None, data: AnimalData) -> tuple[AnimalNetwork, About]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ...geometry.rotations import rotation_6d_to_matrix
+from ...geometry.rotations import axis_angle_to_matrix, rotation_6d_to_matrix
 
 JOINTS, BETAS = 24, 10  # of SMPL
 POSE = 6 * JOINTS
-_HIDDEN = 1024
 
 
 @dataclass
@@ -29,6 +28,12 @@ class Estimate:
         columns = self.pose.unflatten(-1, (JOINTS, 3, 2)).mT
         return rotation_6d_to_matrix(columns.flatten(-2))
 
+    @staticmethod
+    def numbers(root: Tensor, angles: Tensor) -> Tensor:
+        """The numbers (N, 144) of a root (N, 3, 3) and axis-angles (N, 23, 3), radians."""
+        rotations = torch.cat([root[:, None], axis_angle_to_matrix(angles)], dim=1)
+        return rotations[..., :2].flatten(1)
+
     def detached(self) -> Estimate:
         """The same without its history."""
         return Estimate(self.pose.detach(), self.betas.detach(), self.camera.detach())
@@ -41,15 +46,25 @@ class Regressor(nn.Module):
     init_shape: Tensor  # (1, 10)
     init_cam: Tensor  # (1, 3)
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, hidden: int = 1024, blocks: int = 0) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(features + POSE + BETAS + 3, _HIDDEN)
-        self.drop1 = nn.Dropout()
-        self.fc2 = nn.Linear(_HIDDEN, _HIDDEN)
-        self.drop2 = nn.Dropout()
-        self.decpose = nn.Linear(_HIDDEN, POSE)
-        self.decshape = nn.Linear(_HIDDEN, BETAS)
-        self.deccam = nn.Linear(_HIDDEN, 3)
+        self.fc1 = nn.Linear(features + POSE + BETAS + 3, hidden)
+        self.fc2 = nn.Linear(hidden, hidden)
+        # Official networks are linear here; ours have blocks, and learn from more than they forget.
+        share = 0.0 if blocks else 0.5
+        self.drop1, self.drop2 = nn.Dropout(share), nn.Dropout(share)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(hidden),
+                nn.Linear(hidden, hidden),
+                nn.GELU(),
+                nn.Linear(hidden, hidden),
+            )
+            for _ in range(blocks)
+        )
+        self.decpose = nn.Linear(hidden, POSE)
+        self.decshape = nn.Linear(hidden, BETAS)
+        self.deccam = nn.Linear(hidden, 3)
         for head in (self.decpose, self.decshape, self.deccam):
             nn.init.xavier_uniform_(head.weight, gain=0.01)
         for name, count in (("pose", POSE), ("shape", BETAS), ("cam", 3)):
@@ -63,8 +78,10 @@ class Regressor(nn.Module):
     def forward(self, features: Tensor, last: Estimate) -> Estimate:
         """The next estimate from features (N, F) and the last one."""
         known = torch.cat([features, last.pose, last.betas, last.camera], dim=1)
-        # There is no activation between the two layers, in the original neither.
-        hidden = self.drop2(self.fc2(self.drop1(self.fc1(known))))
+        hidden = self.drop1(self.fc1(known))
+        for block in self.blocks:
+            hidden = hidden + block(hidden)
+        hidden = self.drop2(self.fc2(hidden))
         return Estimate(
             last.pose + self.decpose(hidden),
             last.betas + self.decshape(hidden),

@@ -11,6 +11,7 @@ import torch
 from ...formats.body_file import BodyData
 from ...formats.errors import InputError
 from ...formats.npz import read_npz
+from .architecture import OFFICIAL, Architecture
 from .estimate import BETAS, JOINTS, POSE, Estimate
 from .network import MARKERS, PymafNetwork
 
@@ -19,15 +20,17 @@ _UPRIGHT = (1.0, 0.0, 0.0, -1.0, 0.0, 0.0)  # half a turn about x: y up becomes 
 _STILL = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
-def new_network(data: BodyData, mean: Estimate) -> PymafNetwork:
+def new_network(
+    data: BodyData, mean: Estimate, architecture: Architecture = OFFICIAL
+) -> PymafNetwork:
     """A network of random weights for the body `data` of 24 joints, see bodies/smpl24.py.
 
     mean: the one person that it starts from. Raises InputError for another body, and for one of too
     few vertices.
     """
-    network = PymafNetwork()
+    network = PymafNetwork(architecture)
     network.markers = torch.from_numpy(spread_vertices(data.v_template, MARKERS))
-    network.marker_body(data)
+    network.seen_body(data)
     numbers = {"init_pose": mean.pose, "init_shape": mean.betas, "init_cam": mean.camera}
     for regressor in network.regressor:
         for name, value in numbers.items():

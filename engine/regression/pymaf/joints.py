@@ -20,25 +20,25 @@ from ...formats.errors import InputError
 OPENPOSE, ANNOTATED = 25, 24
 EXTRA, H36M = 9, 17  # joints of SPIN's and of Human3.6M's regressors
 VERTICES = 6890  # of SMPL
-_CORNERS = (  # vertices of SMPL: nose, eyes and ears, feet, finger tips
+CORNERS = (  # vertices of SMPL: nose, eyes and ears, feet, finger tips
     *(332, 6260, 2800, 4071, 583, 3216, 3226, 3387, 6617, 6624, 6787, 2746, 2319, 2445, 2556),
     *(2673, 6191, 5782, 5905, 6016, 6133),
 )
 # Rows of the 24 joints, the 21 corners and the 9 extra ones.
-_CHOSEN = (
+CHOSEN = (
     *(24, 12, 17, 19, 21, 16, 18, 20, 0, 2, 5, 8, 1, 4, 7, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34),
     *(8, 5, 45, 46, 4, 7, 21, 19, 17, 16, 18, 20, 47, 48, 49, 50, 51, 52, 53, 24, 26, 25, 28, 27),
 )
 # Rows of Human3.6M's 17 joints: the first 14 annotated ones, and where they are measured from.
 _H36M_14, _H36M_ROOT = (6, 5, 4, 1, 2, 3, 16, 15, 14, 11, 12, 13, 8, 10), 0
 # What stands where after left and right are changed.
-_MIRRORED_OPENPOSE = (
+MIRRORED_OPENPOSE = (
     *(0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11, 16, 15, 18, 17, 22, 23, 24, 19, 20, 21),
 )
-_MIRRORED_ANNOTATED = (
+MIRRORED_ANNOTATED = (
     *(5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13, 14, 15, 16, 17, 18, 19, 21, 20, 23, 22),
 )
-MIRRORED_49 = (*_MIRRORED_OPENPOSE, *(OPENPOSE + row for row in _MIRRORED_ANNOTATED))
+MIRRORED_49 = (*MIRRORED_OPENPOSE, *(OPENPOSE + row for row in MIRRORED_ANNOTATED))
 _SIDES = {"left": "right", "right": "left"}
 MIRRORED_SMPL = tuple(
     SMPL24_NAMES.index("_".join(_SIDES.get(part, part) for part in name.split("_")))
@@ -51,8 +51,8 @@ def joints_49(vertices: Tensor, joints: Tensor, extra: Tensor) -> Tensor:
 
     `extra` (9, 6890): SPIN's regressor (J_regressor_extra.npy).
     """
-    known = torch.cat([joints, vertices[:, _CORNERS], extra @ vertices], dim=1)
-    return known[:, _CHOSEN]
+    known = torch.cat([joints, vertices[:, CORNERS], extra @ vertices], dim=1)
+    return known[:, CHOSEN]
 
 
 def joints_14(vertices: Tensor, regressor: Tensor) -> Tensor:

@@ -12,49 +12,69 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ...bodies.model import Body
+from ...bodies.initialiser import load_initialiser
 from ...formats.body_file import BodyData
 from ...formats.errors import InputError
-from ..resnet import CHANNELS, ResNet50
+from ..resnet import ResNet
+from .architecture import OFFICIAL, Architecture
+from .body_joints import SeenBody
 from .camera import project
 from .estimate import BETAS, JOINTS, Estimate, Regressor
+from .joints import OPENPOSE
+from .lifted import lifted
 
 STAGES = 3
 MARKERS = 431  # vertices at which features are looked up
 GRID = 21  # points of a side of the grid that the first stage looks at
-_WIDE = 256  # channels of the pyramid
 _KEPT = 5  # numbers that are kept of each point
+_TOLD = 5  # numbers of each keypoint: whether it is seen and where, and how far the body is from it
 
 
 class PymafNetwork(nn.Module):
-    """Crops (N, 3, 224, 224), ImageNet-normalised, to estimates of the body of 24 joints in each.
+    """Crops (N, 3 or 4, S, S), ImageNet-normalised, to estimates of the body of 24 joints in each.
 
-    Weights, mean person and `markers` come from a checkpoint.
+    A fourth channel is the mask of who is meant, 0 or 1. Weights, mean person and `markers` come
+    from a checkpoint.
     """
 
     markers: Tensor  # (431,) rows of the vertices of the body that it was trained with
 
-    def __init__(self) -> None:
+    def __init__(self, architecture: Architecture = OFFICIAL) -> None:
         super().__init__()
-        self.feature_extractor = ResNet50()
-        steps = [_doubled(CHANNELS), *(_doubled(_WIDE) for _ in range(STAGES - 1))]
+        self.architecture = architecture
+        width = architecture.width
+        self.feature_extractor = ResNet(architecture.backbone, 4 if architecture.mask else 3)
+        before = (self.feature_extractor.channels, *[width] * (STAGES - 1))
+        steps = [_doubled(channels, width) for channels in before]
         self.deconv_layers = nn.Sequential(*(layer for step in steps for layer in step))
-        self.maf_extractor = nn.ModuleList(PointFeatures() for _ in range(STAGES))
+        self.maf_extractor = nn.ModuleList(PointFeatures(width) for _ in range(STAGES))
+        told = _TOLD * OPENPOSE if architecture.keypoints else 0
         points = [GRID**2, *(MARKERS for _ in range(STAGES - 1))]
-        self.regressor = nn.ModuleList(Regressor(_KEPT * count) for count in points)
-        self.dp_head = DenseHead()
+        self.regressor = nn.ModuleList(
+            Regressor(_KEPT * count + told, architecture.hidden, architecture.blocks)
+            for count in points
+        )
+        self.dp_head = DenseHead(width)
         self.register_buffer("markers", torch.zeros(MARKERS, dtype=torch.long))
 
-    def forward(self, pictures: Tensor, body: Body, points: Tensor | None = None) -> list[Estimate]:
-        """The mean person, then the estimates of the three stages.
+    def forward(
+        self,
+        pictures: Tensor,
+        body: SeenBody,
+        points: Tensor | None = None,
+        keypoints: Tensor | None = None,
+    ) -> list[Estimate]:
+        """The estimate to start from, then those of the three stages.
 
-        `body` as of `marker_body`; `points` (N, 441, 2) are where the first stage looks, x, y from
+        It starts from the mean person, or with keypoints from what they say.
+        `body` as of `seen_body`; `points` (N, 441, 2) are where the first stage looks, x, y from
         -1 to 1, of each picture its own: points of the person's mask; a grid by default.
+        `keypoints` (N, 25, 3), BODY_25, x, y and confidence, are for networks that are told them.
         """
-        return self.regress(self.pyramid(pictures), body, points)
+        return self.regress(self.pyramid(pictures), body, points, keypoints)
 
     def pyramid(self, pictures: Tensor) -> list[Tensor]:
-        """Features (N, 2048, 7, 7) of pictures, then (N, 256, s, s) with s = 14, 28 and 56."""
+        """Features (N, C, S / 32, S / 32) of pictures, then (N, width, s, s), S / 16, 8 and 4."""
         levels = [self.feature_extractor(pictures)]
         step = len(self.deconv_layers) // STAGES
         for start in range(0, len(self.deconv_layers), step):
@@ -62,25 +82,43 @@ class PymafNetwork(nn.Module):
         return levels
 
     def regress(
-        self, pyramid: Sequence[Tensor], body: Body, points: Tensor | None = None
+        self,
+        pyramid: Sequence[Tensor],
+        body: SeenBody,
+        points: Tensor | None = None,
+        keypoints: Tensor | None = None,
     ) -> list[Estimate]:
         """As of `forward`, from the features of `pyramid`."""
         count = len(pyramid[0])
         if points is None:
             points = grid_points().to(pyramid[0]).expand(count, -1, -1)
-        found = [cast(Regressor, self.regressor[0]).mean(count)]
+        found = [self._first(count, body, keypoints)]
         stages = zip(pyramid[1:], self.maf_extractor, self.regressor, strict=True)
         for stage, (level, look, regressor) in enumerate(stages):
             last = found[-1].detached()
+            markers, joints = self._seen(last, body)
             if stage:
-                points = _seen(last, body)
-            said = regressor(look(level, points), last)
+                points = markers
+            features = look(level, points)
+            if self.architecture.keypoints:
+                features = torch.cat([features, _told(keypoints, joints)], dim=1)
+            said = regressor(features, last)
             said.points = points
             found.append(said)
         return found
 
-    def marker_body(self, data: BodyData) -> Body:
-        """The vertices of a body that the network looks at, for `forward`.
+    def from_keypoints(self, keypoints: Tensor, body: SeenBody) -> list[Estimate]:
+        """As of `forward`, where there is no picture: its features are zero."""
+        found = [self._first(len(keypoints), body, keypoints)]
+        for stage, regressor in enumerate(self.regressor):
+            last = found[-1].detached()
+            blank = keypoints.new_zeros(len(keypoints), _KEPT * (MARKERS if stage else GRID**2))
+            told = _told(keypoints, self._seen(last, body)[1])
+            found.append(regressor(torch.cat([blank, told], dim=1), last))
+        return found
+
+    def seen_body(self, data: BodyData) -> SeenBody:
+        """Of a body what the network looks at, for `forward`.
 
         Raises InputError for another body than one of SMPL's 24 joints with all the markers.
         """
@@ -92,20 +130,34 @@ class PymafNetwork(nn.Module):
                 f"joints, {BETAS} shape components and more than {rows.max()} vertices.",
                 "Give the body that it was trained with, for official checkpoints SMPL.",
             )
-        return Body(data, rows=rows).to(self.markers.device)
+        return SeenBody(data, rows).to(self.markers.device)
+
+    def _first(self, count: int, body: SeenBody, keypoints: Tensor | None) -> Estimate:
+        """The mean person, or one who stands as the keypoints say."""
+        mean = cast(Regressor, self.regressor[0]).mean(count)
+        if not self.architecture.keypoints or keypoints is None:
+            return mean
+        return lifted(load_initialiser().to(keypoints.device), keypoints, body, mean)
+
+    @torch.no_grad()
+    def _seen(self, estimate: Estimate, body: SeenBody) -> tuple[Tensor, Tensor]:
+        """Where the markers (N, 431, 2) and BODY_25 (N, 25, 2) of an estimate are in the crop."""
+        markers, joints = body(estimate)
+        seen = project(torch.cat([markers, joints[:, :OPENPOSE]], dim=1), estimate.camera)
+        return seen[:, :-OPENPOSE], seen[:, -OPENPOSE:]
 
 
 class PointFeatures(nn.Module):
     """Of each point of a picture's features a few numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = OFFICIAL.width) -> None:
         super().__init__()
-        self.conv0 = nn.Conv1d(_WIDE, 128, 1)
-        self.conv1 = nn.Conv1d(128 + _WIDE, 64, 1)
-        self.conv2 = nn.Conv1d(64 + _WIDE, _KEPT, 1)
+        self.conv0 = nn.Conv1d(width, width // 2, 1)
+        self.conv1 = nn.Conv1d(width // 2 + width, width // 4, 1)
+        self.conv2 = nn.Conv1d(width // 4 + width, _KEPT, 1)
 
     def forward(self, level: Tensor, points: Tensor) -> Tensor:
-        """Numbers (N, 5 P), all points' first ones first, of features (N, 256, h, w).
+        """Numbers (N, 5 P), all points' first ones first, of features (N, width, h, w).
 
         `points` (N, P, 2) are x, y from -1 to 1, the middles of the outermost cells.
         """
@@ -128,15 +180,15 @@ class Dense:
 class DenseHead(nn.Module):
     """The surface from the finest features: trained beside the network, which runs without."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = OFFICIAL.width) -> None:
         super().__init__()
-        self.predict_u = nn.Conv2d(_WIDE, 25, 3, 1, 1)
-        self.predict_v = nn.Conv2d(_WIDE, 25, 3, 1, 1)
-        self.predict_ann_index = nn.Conv2d(_WIDE, 15, 3, 1, 1)
-        self.predict_uv_index = nn.Conv2d(_WIDE, 25, 3, 1, 1)
+        self.predict_u = nn.Conv2d(width, 25, 3, 1, 1)
+        self.predict_v = nn.Conv2d(width, 25, 3, 1, 1)
+        self.predict_ann_index = nn.Conv2d(width, 15, 3, 1, 1)
+        self.predict_uv_index = nn.Conv2d(width, 25, 3, 1, 1)
 
     def forward(self, level: Tensor) -> Dense:
-        """Of features (N, 256, s, s)."""
+        """Of features (N, width, s, s)."""
         heads = (self.predict_u, self.predict_v, self.predict_uv_index, self.predict_ann_index)
         return Dense(*(head(level) for head in heads))
 
@@ -147,12 +199,27 @@ def grid_points() -> Tensor:
     return torch.cartesian_prod(line, line)
 
 
-@torch.no_grad()
-def _seen(estimate: Estimate, body: Body) -> Tensor:
-    vertices, _ = body.turned(estimate.betas, estimate.rotations)
-    return project(vertices, estimate.camera)
+def suppressed(pyramid: Sequence[Tensor], masks: Tensor) -> list[Tensor]:
+    """The features of a pyramid where a mask (N, S, S) bool shows the person, zero elsewhere.
+
+    A picture without mask keeps all of its features.
+    """
+    kept = masks | ~masks.any(dim=(1, 2), keepdim=True)
+    levels = kept[:, None].float()
+    pooled = (nn.functional.adaptive_max_pool2d(levels, level.shape[-2:]) for level in pyramid)
+    return [level * mask for level, mask in zip(pyramid, pooled, strict=True)]
 
 
-def _doubled(channels: int) -> tuple[nn.Module, ...]:
-    deconvolution = nn.ConvTranspose2d(channels, _WIDE, 4, 2, 1, bias=False)
-    return deconvolution, nn.BatchNorm2d(_WIDE), nn.ReLU()
+def _told(keypoints: Tensor | None, joints: Tensor) -> Tensor:
+    """Numbers (N, 125) of keypoints (N, 25, 3) and where the body's (N, 25, 2) are."""
+    if keypoints is None:
+        return joints.new_zeros(len(joints), _TOLD * OPENPOSE)
+    seen = keypoints[..., 2:]
+    where = keypoints[..., :2] * (seen > 0)
+    away = (keypoints[..., :2] - joints) * (seen > 0)
+    return torch.cat([seen, where, away], dim=-1).flatten(1)
+
+
+def _doubled(channels: int, width: int) -> tuple[nn.Module, ...]:
+    deconvolution = nn.ConvTranspose2d(channels, width, 4, 2, 1, bias=False)
+    return deconvolution, nn.BatchNorm2d(width), nn.ReLU()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..resnet import CHANNELS, ResNet50
+from ..resnet import CHANNELS, ResNet
 from .estimate import Estimate, Regressor
 
 _TIMES = 3
@@ -15,7 +15,7 @@ class SpinNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.backbone = ResNet50()
+        self.backbone = ResNet()
         self.regressor = Regressor(CHANNELS)
 
     def forward(self, pictures: Tensor) -> list[Estimate]:

@@ -13,7 +13,8 @@ from ...geometry.rasteriser import Raster
 from ...motion.gaits import GAITS, gait
 from .camera import CAMERAS, Shot, random_shot
 from .coat import PATTERNS, random_coat
-from .picture import Stage, draw, random_film
+from .film import random_film
+from .picture import Stage, draw
 from .scenery import random_scenery
 from .subject import Shape, quadruped, random_shape
 

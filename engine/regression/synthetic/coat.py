@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .noise import fractal, solid
+from .paint import mix, step
 from .subject import quadruped
 
 PATTERNS = ("plain", "spots", "rosettes", "stripes", "patches", "saddle", "brindle")
@@ -46,14 +47,14 @@ class Coat:
         at, up = skin[:, :3], skin[:, 5]
         ragged = 0.06 * fractal(at, 9.0, self.place, 3, footprint)
         colour = np.tile(self.base, (len(at), 1))
-        pale = _step(-up - 0.2 + 3 * ragged, 0.5) * self.shading
-        colour = _mix(colour, self.belly, pale)
-        colour = _mix(colour, self.marks, self._marked(at, up, ragged, footprint))
+        pale = step(-up - 0.2 + 3 * ragged, 0.5) * self.shading
+        colour = mix(colour, self.belly, pale)
+        colour = mix(colour, self.marks, self._marked(at, up, ragged, footprint))
         ground, nose = _landmarks()
         height, behind = at[:, 2] - ground, nose[0] - at[:, 0]
-        colour = _mix(colour, self.socks, _step(self.sock_height - height + ragged, 0.03))
+        colour = mix(colour, self.socks, step(self.sock_height - height + ragged, 0.03))
         near = np.linalg.norm(at - nose, axis=1)
-        colour = _mix(colour, self.muzzle, _step(self.muzzle_length - near + ragged, 0.05))
+        colour = mix(colour, self.muzzle, step(self.muzzle_length - near + ragged, 0.05))
         colour *= 1 + 0.12 * solid(at, 4.0, self.place + 0.2)[:, None]
         hairs = at * (1.0, 1.0, 0.6)  # they lie along the body more than across
         colour *= 1 + self.roughness * fractal(hairs, 22.0, self.place + 0.6, 4, footprint)[:, None]
@@ -66,27 +67,27 @@ class Coat:
         if self.pattern == "plain":
             return np.zeros(len(at))
         if self.pattern == "saddle":
-            return _step(up - 0.25 + self.amount + 4 * ragged, 0.25)
+            return step(up - 0.25 + self.amount + 4 * ragged, 0.25)
         soft = 0.06 + 1.5 * footprint / self.size
         if self.pattern == "patches":
             field = solid(at, 0.45 / self.size, self.place) + ragged * 2
-            return _step(field + self.amount, soft)
+            return step(field + self.amount, soft)
         if self.pattern in ("stripes", "brindle"):
             return self._striped(at, ragged, soft)
         field = solid(at, 1.0 / self.size, self.place)
         if self.pattern == "rosettes":
-            return _step(0.20 - np.abs(field - 0.42 + ragged), soft)
-        return _step(field - 0.42 + self.amount + ragged, soft)
+            return step(0.20 - np.abs(field - 0.42 + ragged), soft)
+        return step(field - 0.42 + self.amount + ragged, soft)
 
     def _striped(self, at: np.ndarray, ragged: np.ndarray, soft: np.ndarray) -> np.ndarray:
         """Rings about the trunk, the neck and, below, about the legs."""
-        legs = _step(-0.35 - at[:, 2], 0.15)
+        legs = step(-0.35 - at[:, 2], 0.15)
         along = (1 - legs) * at[:, 0] + legs * at[:, 2]
         warp = 0.35 * self.size * fractal(at, 2.5, self.place, 2) + 0.4 * self.size * ragged
         wave = np.sin(2 * np.pi * (along + warp) / self.size + 2.0 * solid(at, 1.1, self.place))
         broken = solid(at, 3.0, self.place + 0.8)
         strength = 1.0 if self.pattern == "stripes" else 0.55
-        return strength * _step(wave + self.amount - 0.5 * np.maximum(broken, 0), 3 * soft)
+        return strength * step(wave + self.amount - 0.5 * np.maximum(broken, 0), 3 * soft)
 
     def _features(
         self, colour: np.ndarray, at: np.ndarray, height: np.ndarray, behind: np.ndarray
@@ -95,9 +96,9 @@ class Coat:
         marks, names = quadruped().marks, quadruped().data.keypoint_names
         for eye in ("left_eye", "right_eye"):
             far = np.linalg.norm(at - marks[names.index(eye)], axis=1)
-            colour = _mix(colour, _DARK, _step(0.035 - far, 0.012))
-        colour = _mix(colour, _DARK, _step(0.03 - behind, 0.02))
-        return _mix(colour, 0.6 * self.socks, _step(0.035 - height, 0.02))
+            colour = mix(colour, _DARK, step(0.035 - far, 0.012))
+        colour = mix(colour, _DARK, step(0.03 - behind, 0.02))
+        return mix(colour, 0.6 * self.socks, step(0.035 - height, 0.02))
 
 
 def random_coat(rng: np.random.Generator, pattern: str | None = None) -> Coat:
@@ -138,13 +139,3 @@ def _landmarks() -> tuple[float, np.ndarray]:
 
 def _choice(rng: np.random.Generator, colours: tuple[np.ndarray, ...]) -> np.ndarray:
     return colours[rng.integers(len(colours))]
-
-
-def _step(value: np.ndarray, soft: np.ndarray | float) -> np.ndarray:
-    """0 where `value` is below -soft, 1 above soft, smooth between."""
-    part = np.clip(0.5 + 0.5 * value / soft, 0, 1)
-    return part * part * (3 - 2 * part)
-
-
-def _mix(colour: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
-    return colour + share[:, None] * (other - colour)

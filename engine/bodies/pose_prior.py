@@ -8,7 +8,7 @@ far joints turn and from everyday postures: arms hang, knees and elbows bend one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -72,6 +72,14 @@ class PosePrior:
             value = getattr(self, field.name)
             moved[field.name] = None if value is None else value.to(like)
         return PosePrior(**moved)
+
+    def at(self, frames: Tensor) -> PosePrior:
+        """Of some frames; the same where all frames share it."""
+        if self.mean.dim() < 4:
+            return self
+        own = ("mean", "spread", "root", "root_spread")
+        cut = {name: getattr(self, name) for name in own}
+        return replace(self, **{n: None if x is None else x[:, frames] for n, x in cut.items()})
 
 
 def pose_prior(joints: Sequence[str]) -> PosePrior:

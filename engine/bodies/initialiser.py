@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..geometry.rotations import rotation_6d_to_matrix
+from ..geometry.rotations import rotation_6d_to_matrix, turn_to_ray
 
 WEIGHTS = Path(__file__).parent / "data" / "initialiser.safetensors"
 JOINTS = 21  # the body's joints after the root, in SMPL-X's order; below, 0 is the first of them
@@ -50,6 +50,7 @@ class Initialiser(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
+        self.points = points  # keypoints that it is shown, BODY_25 first
         self.enter = nn.Linear(3 * points + 4, _WIDTH)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Linear(_WIDTH, _WIDTH), nn.GELU(), nn.Linear(_WIDTH, _WIDTH))
@@ -75,22 +76,13 @@ def look_at(points: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     seen = (weight > 0).to(points)
     total = seen.sum(1, keepdim=True).clamp_min(1)
     middle = (points * seen[..., None]).sum(1) / total
-    turn = _facing(middle)
+    turn = turn_to_ray(middle)
     rays = torch.cat([points, torch.ones_like(points[..., :1])], -1) @ turn.transpose(1, 2)
     plane = rays[..., :2] / rays[..., 2:].clamp_min(0.1)
     size = ((plane.square().sum(-1) * seen).sum(1, keepdim=True) / total).sqrt().clamp_min(1e-4)
     near = (plane / size[..., None]).clamp(-_FAR, _FAR) * seen[..., None]
     features = [near.flatten(1), weight, size.log() + 1.5, -turn[:, :, 1]]
     return torch.cat(features, 1), turn
-
-
-def _facing(middle: Tensor) -> Tensor:
-    """(N, 3, 3) the smallest turn that brings the ray (x, y, 1) to (0, 0, 1)."""
-    ray = torch.nn.functional.normalize(torch.cat([middle, torch.ones_like(middle[:, :1])], 1))
-    x, y, z = ray.unbind(1)
-    share = 1 / (1 + z)
-    rows = [1 - x * x * share, -x * y * share, -x, -x * y * share, 1 - y * y * share, -y, x, y, z]
-    return torch.stack(rows, 1).unflatten(1, (3, 3))
 
 
 def read_answers(raw: Tensor, turn: Tensor) -> Answer:

@@ -1,0 +1,1 @@
+"""What regressors of people learn from: data sets in SPIN's layout, mixed, changed, cut."""
