@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .properties import LayfigureSettings
-from .requests import existing, free_folder, output_base, output_name
+from .requests import existing, free_folder, named, output_base, output_name
 
 _SHIPPED = "quadruped"
 
@@ -18,7 +18,7 @@ def animal_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Pa
     params = {
         "source": source,
         "annotations": existing(settings.animal_annotations, "file of annotations"),
-        "animal": _animal(settings.animal_body.strip()),
+        "animal": named(settings.animal_body, "animal") or _SHIPPED,
         "family": settings.animal_family.strip() or None,
         "frames": settings.animal_frames.strip() or None,
         "focal": settings.focal if settings.focal_known else None,
@@ -31,10 +31,3 @@ def animal_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Pa
     }
     name = output_name(source)
     return name, params, free_folder(output_base(settings) / f"{name}_animal")
-
-
-def _animal(animal: str) -> str:
-    """A registered name as it is, a file as a whole path."""
-    if not animal.startswith("//") and not Path(animal).is_absolute():
-        return animal or _SHIPPED
-    return existing(animal, "animal")

@@ -3,8 +3,9 @@
 import bpy
 
 FIRST_LOOK = (
-    ("mask", "Person", "At points on the person, by the outline that is found in the picture"),
-    ("grid", "Grid", "At a grid over the whole crop, as PyMAF does"),
+    ("auto", "Automatic", "At the person for the network that ships, at a grid for others"),
+    ("mask", "Person", "At points on the person, by an outline that is found in the picture"),
+    ("grid", "Grid", "At a grid over the whole crop, as the published PyMAF does"),
 )
 
 
@@ -19,13 +20,19 @@ class PictureOptions:
     )
     picture_refine: bpy.props.BoolProperty(
         name="Refine",
-        description="Go on from what the network saw with a fit to keypoints: closer, with fingers "
-        "and face, but slower",
+        description="Go on with a fit to the keypoints that starts from what the network saw: "
+        "closer, with fingers and face, but slower",
     )
     picture_network: bpy.props.StringProperty(
         name="Network",
         description="A network of your own training, or an official checkpoint of PyMAF or SPIN. "
         "Empty: the one that ships",
+        subtype="FILE_PATH",
+    )
+    picture_body: bpy.props.StringProperty(
+        name="Body",
+        description="The body that the network tells of: a registered name or a model file. "
+        "Empty: the network knows it",
         subtype="FILE_PATH",
     )
     picture_points: bpy.props.EnumProperty(
@@ -35,4 +42,11 @@ class PictureOptions:
         name="Ignore Background",
         description="Let nothing outside the person's outline count. Helps where the background "
         "confuses, harms where the outline misses a limb",
+    )
+    picture_outlines: bpy.props.StringProperty(
+        name="Outlines",
+        description="Where the outlines of people come from: the registered name or the file of a "
+        "Segment Anything, or a folder that `layfigure masks save` wrote. Empty: they are found "
+        "without",
+        subtype="FILE_PATH",
     )

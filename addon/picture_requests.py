@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .properties import LayfigureSettings
-from .requests import absolute, existing, free_folder, output_base, output_name, require
+from .requests import existing, free_folder, named, output_base, output_name
 
 
 def picture_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], Path]:
@@ -12,16 +12,17 @@ def picture_request(settings: LayfigureSettings) -> tuple[str, dict[str, Any], P
 
     Raises InputError for a path that is not there.
     """
-    source = existing(settings.picture_source, "picture")
-    network = absolute(settings.picture_network)
-    if network:
-        require(network, "network", folder=False)
+    source, network = existing(settings.picture_source, "picture"), settings.picture_network
+    points, outlines = settings.picture_points, named(settings.picture_outlines, "outlines")
+    drawn = Path(outlines).is_absolute() and Path(outlines).is_dir()
     params = {
         "source": source,
-        "network": network or None,
-        "body": settings.body.strip() or "layfigure",
-        "points": settings.picture_points,
+        "network": existing(network, "network") if network.strip() else None,
+        "body": named(settings.picture_body, "body") or None,
+        "points": None if points == "auto" else points,
         "suppress": settings.picture_suppress,
+        "masks": outlines if drawn else None,
+        "sam": None if drawn else outlines or None,
         "focal": settings.focal if settings.focal_known else None,
         "people": settings.people if settings.people_known else None,
         "independent": settings.independent and Path(source).is_dir(),

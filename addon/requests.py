@@ -119,6 +119,17 @@ def existing(path: str, what: str) -> str:
     return str(Path(path))
 
 
+def named(text: str, what: str) -> str:
+    """A registered name as it is, a file as a whole path, nothing as nothing.
+
+    Raises InputError, naming `what`, for a file that is not there.
+    """
+    text = text.strip()
+    if not text.startswith("//") and not Path(text).is_absolute():
+        return text
+    return existing(text, what)
+
+
 def require(path: str, what: str, folder: bool) -> None:
     """Raise InputError, naming `what`, when nothing is chosen or it is not there."""
     if not path:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from layfigure.engine.capture.masks.person_mask import person_mask
+from layfigure.engine.capture.persons import Square, square_of
 from layfigure.engine.formats.body_file import BodyData
 from layfigure.engine.regression.pymaf.faults import with_faults
 from layfigure.engine.regression.pymaf.made import drawn_samples
@@ -39,6 +40,7 @@ class Still:
     picture: np.ndarray  # (H, W, 3) uint8
     points: np.ndarray  # (137, 3) the data's own detections, px
     mask: np.ndarray | None  # (H, W) bool, as the program finds it
+    square: Square  # round the person, by the detections
     focal: float  # px
     joints: np.ndarray  # (22, 3) camera space
 
@@ -68,7 +70,10 @@ def stills(public: Path, data: BodyData) -> list[Still]:
         points = clip["detections"][row, 0]
         mask, _ = person_mask(person.pixels, None, points[:25])
         joints = clip["joints"][0, row, :JOINTS] @ turn.T + place
-        found.append(Still(person.pixels, points, mask, view.focal, joints.astype(np.float32)))
+        square = square_of(points)
+        assert square is not None
+        joints = joints.astype(np.float32)
+        found.append(Still(person.pixels, points, mask, square, view.focal, joints))
     return found
 
 

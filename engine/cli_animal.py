@@ -39,6 +39,10 @@ def animal_fit(
         Path | None, typer.Option(help="SMALify's pose prior (.pkl) of this skeleton.")
     ] = None,
     effort: Annotated[float, typer.Option(help="Of the usual steps: 0.3 is a quick look.")] = 1.0,
+    sam: Annotated[
+        str | None,
+        typer.Option(help="Segment Anything, a name or file: masks of annotated frames without."),
+    ] = None,
     osvos: Annotated[
         Path | None,
         typer.Option(help="OSVOS's parent model (.pth): masks by it, not by optical flow."),
@@ -70,6 +74,7 @@ def animal_fit(
         "limb_scales": limb_scales,
         "prior": None if prior is None else str(prior),
         "effort": effort,
+        "sam": sam,
         "osvos": None if osvos is None else str(osvos),
         "osvos_preset": osvos_preset,
         "osvos_steps": osvos_steps,

@@ -41,6 +41,9 @@ def regress(
     sam: Annotated[
         str | None, typer.Option(help="Masks by Segment Anything: a registered name or a file.")
     ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="A folder of `masks save` of these pictures.")
+    ] = None,
     focal: Annotated[float | None, typer.Option(help="Focal length in pixels.")] = None,
     refine: Annotated[
         bool, typer.Option("--refine", help="Fit the keypoints, starting from these bodies.")
@@ -68,6 +71,7 @@ def regress(
         "points": points,
         "suppress": suppress,
         "sam": sam,
+        "masks": None if masks is None else str(masks),
         "focal": focal,
         "refine": refine,
         "smooth": smooth,

@@ -9,6 +9,10 @@ from .base import LayfigurePanel, draw_labelled, draw_switched, draw_text
 from .job import draw_no_engine, draw_outcome, draw_running
 
 JOBS = ("regress",)
+_NETWORK = (
+    *("picture_network", "picture_body"),
+    *("picture_points", "picture_suppress", "picture_outlines"),
+)
 
 
 class LAYFIGURE_PT_picture(LayfigurePanel, bpy.types.Panel):
@@ -42,10 +46,8 @@ def _draw_advanced(layout: bpy.types.UILayout, settings: LayfigureSettings) -> N
         return
     body.use_property_split = True
     body.use_property_decorate = False
-    body.prop(settings, "body")
-    body.prop(settings, "picture_network")
-    body.row().prop(settings, "picture_points", expand=True)
-    body.prop(settings, "picture_suppress")
+    for name in _NETWORK:
+        body.prop(settings, name)
     draw_switched(body, settings, "People", "people_known", "people", "Limit")
     draw_switched(body, settings, "Focal Length", "focal_known", "focal", "Known")
     for name in ("smooth", "pc2", "import_when_done"):

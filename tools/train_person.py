@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from layfigure.engine.bodies.registry import load_shipped
@@ -20,6 +21,7 @@ from layfigure.engine.bodies.smpl24 import smpl24_body
 from layfigure.engine.formats.body_file import BodyData
 from layfigure.engine.progress import Progress
 from layfigure.engine.regression.pymaf.architecture import SMALL
+from layfigure.engine.regression.pymaf.data.dense import DensePainter, cut_by_joints
 from layfigure.engine.regression.pymaf.faults import with_faults
 from layfigure.engine.regression.pymaf.fresh import new_network, resting
 from layfigure.engine.regression.pymaf.made import DrawnPeople, ImaginedPeople, drawn_samples
@@ -50,6 +52,22 @@ def samples_of(folder: Path, count: int, seed: int, data: BodyData) -> Samples:
     return drawn_samples(read_people(folder, count), data)
 
 
+def painted(samples: Samples, file: Path, data: BodyData) -> Samples:
+    """With dense targets, which are kept in `file`."""
+    painter = DensePainter(data, cut_by_joints(data))
+    done = torch.from_numpy(np.load(file)) if file.is_file() else torch.zeros(0, 3, 56, 56)
+    parts = [done.to(torch.uint8)]
+    for start in range(len(done), len(samples), 250):
+        some = samples[slice(start, start + 250)]
+        parts.append(painter.painted(some).targets.dense)
+    dense = torch.cat(parts)
+    if len(dense) > len(done):
+        np.save(file, dense.numpy())
+    samples.targets.dense = dense[: len(samples)]
+    samples.targets.dense_known = (samples.targets.dense[:, 0] > 0).flatten(1).any(1)
+    return samples
+
+
 def main() -> None:
     args = arguments()
     torch.manual_seed(0)
@@ -58,6 +76,7 @@ def main() -> None:
     test = samples_of(args.pool.with_name(args.pool.name + "_test"), 500, TEST_SEED, data)
     test.sight = with_faults(test.sight, torch.Generator().manual_seed(0))
     drawn = samples_of(args.pool, args.count, 1, data)
+    drawn = painted(drawn, args.pool / "dense.npy", data)
     network = new_network(data, resting(), INPUTS[args.inputs])
     told = network.architecture.keypoints
     parts = [("pictures", args.steps)]
@@ -73,7 +92,8 @@ def main() -> None:
             data,
             source,
             weights=WEIGHTS,
-            schedule=Schedule(args.rate, warm=100, cosine=steps),
+            # Regressors that have learned from imagined people must not forget it.
+            schedule=Schedule(args.rate, 0.2 if told and not blind else 1.0, 100, cosine=steps),
             points=args.points,
             held_back=test,
             blind=blind,
@@ -100,7 +120,8 @@ def write(network: PymafNetwork, args: argparse.Namespace, error: float) -> None
         "points": args.points,
         "pa_mpjpe_mm": round(1000 * error, 1),
     }
-    save_person_network(args.out, network, About(network.architecture, "layfigure", training))
+    about = About(network.architecture, "layfigure", along_ray=True, training=training)
+    save_person_network(args.out, network, about)
 
 
 def arguments() -> argparse.Namespace:
@@ -110,7 +131,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--imagined-steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--inputs", choices=INPUTS, default="all")
     parser.add_argument("--points", choices=("mask", "grid"), default="mask")
     parser.add_argument("--threads", type=int, default=1)

@@ -81,7 +81,7 @@ def find_people(footage: Footage, most: int, tick: Callable[[], None]) -> Keypoi
     detector is not installed.
     """
     with finder() as find:
-        return _clip(footage, lambda picture: _everybody(picture, find, most), tick)
+        return _clip(footage, lambda picture: everybody(picture, find, most), tick)
 
 
 def find_in_boxes(
@@ -115,7 +115,8 @@ def _clip(
     )
 
 
-def _everybody(picture: np.ndarray, find: Find, most: int) -> list[np.ndarray]:
+def everybody(picture: np.ndarray, find: Find, most: int) -> list[np.ndarray]:
+    """Keypoints (137, 3) of up to `most` people in a picture (H, W, 3), as `finder` finds one."""
     people: list[np.ndarray] = []
     rest = picture
     while len(people) < most:

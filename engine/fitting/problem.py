@@ -44,8 +44,8 @@ class State:
 
     def at(self, frames: Tensor) -> State:
         """Some of the frames."""
-        moving = (self.root, self.place, self.pose, self.expression)
-        return State(*(x[:, frames] for x in moving), self.betas, self.log_focal)
+        moving = ("root", "place", "pose", "expression")
+        return replace(self, **{name: getattr(self, name)[:, frames] for name in moving})
 
     def where(self, mask: Tensor, other: State) -> State:
         """This state where mask (B,) is true, else `other`."""

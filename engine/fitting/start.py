@@ -221,8 +221,8 @@ def between(state: State, picked: np.ndarray, frames: int) -> State:
         return torch.tensor(fill(known, picked, everywhere)).to(values).transpose(0, 1)
 
     roots = torch.stack([fill_rotations(root, picked, everywhere) for root in state.root])
-    parts = (spread(x) for x in (state.place, state.pose, state.expression))
-    return State(roots, *parts, state.betas, state.log_focal)
+    place, pose, expression = (spread(x) for x in (state.place, state.pose, state.expression))
+    return replace(state, root=roots, place=place, pose=pose, expression=expression)
 
 
 def _place(

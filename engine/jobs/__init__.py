@@ -143,6 +143,9 @@ class AnimalFitParams(Params):
     limb_scales: bool = Field(True, description="fit the length and girth of legs, tail and ears")
     prior: Path | None = Field(None, description="SMALify's pose prior (.pkl) of this skeleton")
     effort: float = Field(1.0, gt=0, le=10, description="share of the usual steps")
+    sam: str | None = Field(
+        None, description="Segment Anything: masks of the annotated frames that have none"
+    )
     osvos: Path | None = Field(
         None, description="OSVOS parent checkpoint: masks by it instead of optical flow"
     )
@@ -210,6 +213,7 @@ class RegressParams(DetectParams):
     )
     suppress: bool = Field(False, description="features of the background count as nothing")
     sam: str | None = Field(None, description="Segment Anything for the masks: a name or file")
+    masks: Path | None = Field(None, description="a folder that `masks save` wrote of the pictures")
     focal: float | None = Field(None, gt=0, description="focal length in pixels")
     refine: bool = Field(False, description="fit the keypoints, starting from the network's bodies")
     smooth: float = Field(1.0, ge=0, le=10, description="strength of temporal smoothing of a film")

@@ -16,6 +16,7 @@ from ..formats.folder import whole_folder
 from ..progress import Progress
 from . import AnimalFitParams
 from .animal_fitted import FittedAnimal
+from .animal_sam import mask_by_sam
 from .animal_write import shares, write_animal
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def run_animal_fit(params: AnimalFitParams, out: Path, progress: Progress) -> Pa
         )
     footage = open_footage(params.source)
     osvos = _osvos(params, footage, out)
-    progress.plan(*_READING, *(osvos.shares if osvos else ()), 0.15, 0.35, *shares(params))
+    mask_of = mask_by_sam(params)
+    reading = _READING if mask_of is None else (_READING[0], 0.3, *_READING[1:])
+    progress.plan(*reading, *(osvos.shares if osvos else ()), 0.15, 0.35, *shares(params))
     options = AnimalOptions(
         family=params.family or "auto",
         focal=params.focal if params.focal is not None else _focal(footage.focal),
@@ -51,7 +54,12 @@ def run_animal_fit(params: AnimalFitParams, out: Path, progress: Progress) -> Pa
     )
     with whole_folder(out) as folder:
         clip = read_animal_clip(
-            footage, params.annotations, _span(params.frames), progress.begin, progress.tick
+            footage,
+            params.annotations,
+            _span(params.frames),
+            progress.begin,
+            progress.tick,
+            mask_of,
         )
         if osvos:
             clip = osvos.with_masks(clip, progress)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ..bodies.models import find_sam
-from ..capture.detect import holistic
+from ..capture.detect import finder
 from ..capture.masks.files import (
     SIZE,
+    TABLE,
     PersonEntry,
     PictureEntry,
     write_mask,
@@ -23,24 +24,22 @@ from ..capture.masks.hints import with_hints
 from ..capture.masks.overlay import draw_masks
 from ..capture.masks.person_mask import Maker, person_mask
 from ..capture.masks.prompt import Prompt, Prompted
-from ..capture.mediapipe_layout import to_points
+from ..capture.persons import MOST, check_box, everybody, square_of, square_round
 from ..capture.pictures import read_info, read_rgb
 from ..capture.video import Footage, PictureFootage, open_footage
 from ..fitting.clip import choose_device
 from ..formats.errors import InputError
 from ..formats.folder import whole_folder
-from ..formats.keypoints import BODY, KeypointClip
+from ..formats.keypoints import BODY
 from ..formats.openpose import read_openpose_folder
 from ..progress import Progress
 from . import MasksSaveParams
 from .masks_select import in_crop
 
 _SEEN = 0.2  # confidence from which a keypoint is part of the person's box
-_FEWEST = 3  # keypoints that are a person
-_MARGIN = 1.2  # side of the square that shows a person over the longer side of the box
+_MARGIN = 1.2  # side of the square that shows a person over the longer side of a box
 
-# A person's keypoints (25, 3) in a picture (H, W, 3), by its number and its name.
-_Find = Callable[[np.ndarray, int, str], list[np.ndarray]]
+_Find = Callable[[np.ndarray, int], list[np.ndarray]]
 
 
 def run_masks_save(params: MasksSaveParams, out: Path, progress: Progress) -> Path:
@@ -48,7 +47,7 @@ def run_masks_save(params: MasksSaveParams, out: Path, progress: Progress) -> Pa
 
     Raises InputError for input that cannot be used; nothing is written then.
     """
-    pointed = params.box is not None or params.points or params.beside
+    pointed = params.box is not None or bool(params.points or params.beside)
     if pointed and params.box is None and params.sam is None:
         raise InputError(
             "Points alone do not tell how large the person is.",
@@ -65,19 +64,16 @@ def run_masks_save(params: MasksSaveParams, out: Path, progress: Progress) -> Pa
     progress.begin(footage.frame_count, "Making masks")
     found: list[PictureEntry] = []
     notes: list[str] = []
-    with whole_folder(out, "masks.json") as folder, _finder(params, footage, pointed) as find:
+    with whole_folder(out, TABLE) as folder, _people(params, footage, pointed) as people:
         for number, (name, picture) in enumerate(_pictures(footage)):
-            entry = PictureEntry(name, picture.shape[1], picture.shape[0])
-            maker = _Maker(params, by, picture, entry)
+            maker = _Maker(params, by, picture, name)
             if pointed:
                 maker.add_pointed()
-            else:
-                people = sorted(find(picture, number, name), key=_size, reverse=True)
-                for keypoints in people[: params.people]:
-                    maker.add(keypoints)
+            for keypoints in sorted(people(picture, number), key=_size)[::-1][: params.people]:
+                maker.add(keypoints)
             maker.write(folder, params.original)
             notes += [f"{name}: {note}" for note in maker.notes]
-            found.append(entry)
+            found.append(maker.entry)
             progress.tick()
         if not any(entry.people for entry in found):
             raise InputError(
@@ -91,10 +87,9 @@ def run_masks_save(params: MasksSaveParams, out: Path, progress: Progress) -> Pa
 class _Maker:
     """The masks of one picture."""
 
-    def __init__(
-        self, params: MasksSaveParams, by: Maker, picture: np.ndarray, entry: PictureEntry
-    ) -> None:
-        self.by, self.picture, self.entry = by, picture, entry
+    def __init__(self, params: MasksSaveParams, by: Maker, picture: np.ndarray, name: str) -> None:
+        self.by, self.picture = by, picture
+        self.entry = PictureEntry(name, picture.shape[1], picture.shape[0])
         self.masks: list[np.ndarray] = []
         self.notes: list[str] = []
         self.box = None if params.box is None else np.array(params.box, np.float32)
@@ -134,11 +129,12 @@ class _Maker:
             return
         width, height = self.entry.width, self.entry.height
         centre, side = (float(width // 2), float(height // 2)), float(max(width, height))
+        told = None
         if box is not None:
-            x0, y0, x1, y1 = box.tolist()
-            centre, side = ((x0 + x1) / 2, (y0 + y1) / 2), _MARGIN * max(x1 - x0, y1 - y0)
+            x0, y0, x1, y1 = told = tuple(box.tolist())
+            square = square_round(told)
+            centre, side = square.centre, _MARGIN * square.side
         file = f"masks/{self.entry.name}_{len(self.masks):02d}.png"
-        told = None if box is None else (x0, y0, x1, y1)
         self.entry.people.append(PersonEntry(file, centre, side, told))
         self.masks.append(mask)
 
@@ -161,19 +157,14 @@ class _Maker:
     def _check(self) -> None:
         """Refuse what the user points at outside of the picture."""
         width, height = self.entry.width, self.entry.height
-        place = f"{self.entry.name}, which is {width}x{height}"
         if self.box is not None:
-            x0, y0, x1, y1 = self.box.tolist()
-            if x1 <= x0 or y1 <= y0:
-                raise InputError(
-                    f"The box {x0:g},{y0:g},{x1:g},{y1:g} is empty.", "Say LEFT,TOP,RIGHT,BOTTOM."
-                )
-            if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-                raise InputError(f"The box lies outside of {place}.", "Give it in its pixels.")
+            check_box(self.box.tolist(), width, height, self.entry.name)
         for x, y in np.concatenate([self.on, self.beside]).tolist():
             if not (0 <= x < width and 0 <= y < height):
                 raise InputError(
-                    f"The point {x:g},{y:g} lies outside of {place}.", "Give it in its pixels."
+                    f"{self.entry.name}: the point {x:g},{y:g} lies outside of the picture of "
+                    f"{width}x{height} px.",
+                    "Give X,Y in pixels from the upper left corner.",
                 )
 
 
@@ -188,55 +179,40 @@ def _pictures(footage: Footage) -> Iterator[tuple[str, np.ndarray]]:
         yield footage.frame_names(number + 1)[-1], picture
 
 
-def _finder(params: MasksSaveParams, footage: Footage, pointed: object) -> AbstractContextManager:
-    """What finds the people of a picture."""
+@contextmanager
+def _people(params: MasksSaveParams, footage: Footage, pointed: bool) -> Iterator[_Find]:
+    """From a picture and its number to the keypoints (25, 3) of those in it."""
     if pointed:
-        return nullcontext()
-    if params.keypoints is not None:
-        return nullcontext(_given(read_openpose_folder(params.keypoints), footage.frame_count))
-    return _detector(holistic(independent=isinstance(footage, PictureFootage)))
+        yield lambda picture, number: []
+    elif params.keypoints is not None:
+        points = _given(params.keypoints, footage)
+        yield lambda picture, number: _bodies(points[number])
+    else:
+        most = params.people or MOST
+        with finder() as find:
+            yield lambda picture, number: _bodies(everybody(picture, find, most))
 
 
-class _detector:
-    """MediaPipe's person of a picture."""
-
-    def __init__(self, network: AbstractContextManager) -> None:
-        self.network = network
-
-    def __enter__(self) -> _Find:
-        process = self.network.__enter__()
-
-        def find(picture: np.ndarray, number: int, name: str) -> list[np.ndarray]:
-            points = to_points(process(picture), *picture.shape[1::-1])[BODY]
-            return [points] if _is_person(points) else []
-
-        return find
-
-    def __exit__(self, *told: object) -> None:
-        self.network.__exit__(*told)
+def _given(path: Path, footage: Footage) -> np.ndarray:
+    """Points (F, P, 137, 3) of OpenPose's files by the names of the pictures, else by order."""
+    clip = read_openpose_folder(path)
+    names = footage.frame_names(footage.frame_count)
+    missing = [name for name in names if name not in clip.frame_names]
+    if not missing:
+        return clip.points[[clip.frame_names.index(name) for name in names]]
+    if clip.frame_count < footage.frame_count:
+        raise InputError(
+            f"{path}: it has no keypoints of {missing[0]}.",
+            "Give one file for each picture, named NAME_keypoints.json.",
+        )
+    return clip.points
 
 
-def _given(clip: KeypointClip, count: int) -> _Find:
-    """The people of OpenPose's files, by the names of the pictures, else by their order."""
-    by_name = dict(zip(clip.frame_names, clip.points, strict=True))
-
-    def find(picture: np.ndarray, number: int, name: str) -> list[np.ndarray]:
-        frame = by_name.get(name)
-        if frame is None and clip.frame_count != count:
-            raise InputError(
-                f"{clip.source}: it has no keypoints of {name}.",
-                "Give one file for each picture, named NAME_keypoints.json.",
-            )
-        people = clip.points[number] if frame is None else frame
-        return [person[BODY] for person in people if _is_person(person[BODY])]
-
-    return find
+def _bodies(people: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Keypoints (25, 3) of those of whom enough is seen, from (137, 3)."""
+    return [person[BODY] for person in people if square_of(person) is not None]
 
 
-def _is_person(points: np.ndarray) -> bool:
-    return int((points[:, 2] > _SEEN).sum()) >= _FEWEST
-
-
-def _size(points: np.ndarray) -> float:
-    """The longer side of the box of keypoints, px."""
-    return float(np.ptp(points[points[:, 2] > _SEEN, :2], axis=0).max())
+def _size(body: np.ndarray) -> float:
+    square = square_of(body)
+    return 0.0 if square is None else square.side

@@ -31,8 +31,8 @@ from ..regression.pymaf.predict import Network, PredictOptions, predict
 from . import RegressParams
 from .fit import worlds_of
 from .fitted import Fitted
-from .regress_people import Cast, find_cast, look, mask_maker
-from .regress_tracks import Said, focal_of, tracks_of
+from .regress_people import Cast, Masks, find_cast, look, masks_of
+from .regress_tracks import Said, focal_of, tracks_of, turned_back
 from .regress_write import write_legacy_pickle, write_pictures
 from .write_fit import Wanted, write_fit
 
@@ -50,12 +50,14 @@ class Eyes:
     body: BodyData  # with all its joints
     data: BodyData  # the same with SMPL's 24
     options: PredictOptions
+    along_ray: bool  # see About
 
     @property
     def size(self) -> int:
         """Px of a side of its crops."""
-        whole = isinstance(self.network, PymafNetwork)
-        return self.network.architecture.size if whole else OFFICIAL.size  # type: ignore[union-attr]
+        if isinstance(self.network, PymafNetwork):
+            return self.network.architecture.size
+        return OFFICIAL.size
 
     @property
     def wants_masks(self) -> bool:
@@ -75,16 +77,18 @@ def run_regress(params: RegressParams, out: Path, progress: Progress) -> Path:
 
     eyes = open_eyes(params)
     footage = open_footage(params.source, independent=params.independent)
-    by = mask_maker(params, eyes.options.device) if eyes.wants_masks else None
+    masks = masks_of(params, footage, eyes.options.device) if eyes.wants_masks else None
     wanted = Wanted(params.pc2, params.overlay)
     refining = [0.4] if params.refine else []
     progress.plan(0.3, 0.5, *refining, *wanted.shares())
     with whole_folder(out) as folder:
         cast = find_cast(params, footage, progress)
-        progress.begin(2 * cast.clip.frame_count, "Telling the bodies")
-        said, notes = _ask(eyes, cast, footage, by, progress)
+        progress.begin(cast.clip.frame_count, "Telling the bodies")
+        said, notes = _ask(eyes, cast, footage, masks, progress)
         focal, known = focal_of(cast.clip, params.focal)
         independent, smooth = params.independent, params.smooth
+        if eyes.along_ray:
+            said = turned_back(said, cast, focal)
         fit = tracks_of(said, cast, eyes.body, focal, independent, smooth)
         if params.refine:
             progress.begin(_STEPS, "Refining")
@@ -115,7 +119,7 @@ def open_eyes(params: RegressParams) -> Eyes:
     points = params.points or ("mask" if params.network is None else "grid")
     device = choose_device(params.device)
     options = PredictOptions(points, params.suppress, params.batch, device, params.seed)
-    return Eyes(network, body, data, options)
+    return Eyes(network, body, data, options, about.along_ray)
 
 
 def _body_of(params: RegressParams, about: About) -> str:
@@ -131,16 +135,16 @@ def _body_of(params: RegressParams, about: About) -> str:
 
 
 def _ask(
-    eyes: Eyes, cast: Cast, footage: Footage, by: object, progress: Progress
+    eyes: Eyes, cast: Cast, footage: Footage, masks: Masks | None, progress: Progress
 ) -> tuple[Said, list[str]]:
     """What the network says of everybody, and sentences on what was otherwise than asked."""
     who: list[tuple[int, int]] = []
     parts: list[Estimate] = []
     notes: Counter[str] = Counter()
-    seen = look(cast, footage, eyes.size, by, lambda note: notes.update([note]), progress.tick)  # type: ignore[arg-type]
+    seen = look(cast, footage, eyes.size, masks, lambda note: notes.update([note]), progress.tick)
     for some, sight in seen:
         found, said = predict(
-            eyes.network, eyes.data, sight, eyes.options, lambda n: progress.tick(advance=n)
+            eyes.network, eyes.data, sight, eyes.options, lambda count: progress.tick()
         )
         who += some
         parts.append(found)

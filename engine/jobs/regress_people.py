@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..bodies.models import find_sam, index_file
+from ..capture.masks.files import read_mask, read_table
 from ..capture.masks.person_mask import Maker, person_mask
 from ..capture.people import track_people
 from ..formats.errors import InputError
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from ..capture.persons import Square
     from ..capture.video import Footage
 
+Masked = tuple[np.ndarray | None, str]  # a mask (H, W) bool, and what is to be said of it
+# Of the person in a square of a picture, of its name, with keypoints (25, 3).
+Masks = Callable[[str, np.ndarray, "Square", np.ndarray], Masked]
 _FEW = 300  # people whose crops are held at once
 
 
@@ -79,9 +86,10 @@ def _keypoints(params: RegressParams, footage: Footage, progress: Progress) -> K
 def _given(params: RegressParams, footage: Footage) -> KeypointClip:
     assert params.keypoints is not None
     clip = read_openpose_folder(params.keypoints)
-    if clip.frame_count != footage.frame_count and footage.frame_count != len(list(footage)):
+    count = clip.frame_count
+    if count != footage.frame_count and count != len(list(footage)):  # a film's is an estimate
         raise InputError(
-            f"{params.keypoints}: these are keypoints of {clip.frame_count} pictures, but "
+            f"{params.keypoints}: these are keypoints of {count} pictures, but "
             f"{footage.path} has {footage.frame_count}.",
             "Give the OpenPose JSON of this footage, one file for each picture.",
         )
@@ -93,34 +101,71 @@ def _given(params: RegressParams, footage: Footage) -> KeypointClip:
         height=footage.height,
         fps=footage.fps,
         focal=footage.focal,
-        frame_names=footage.frame_names(clip.frame_count),
+        frame_names=footage.frame_names(count),
         source=str(footage.path),
     )
 
 
-def mask_maker(params: RegressParams, device: str) -> Maker:
-    """What draws the masks of people. Raises InputError for an unknown Segment Anything."""
-    if params.sam is None:
-        return "auto"
-    from ..capture.masks.sam import load_sam
+def masks_of(params: RegressParams, footage: Footage, device: str) -> Masks:
+    """What tells the masks of people: a folder of `masks save`, Segment Anything, or MediaPipe.
 
-    return load_sam(find_sam(params.sam), device)
+    Raises InputError for a folder without masks of these pictures and an unknown Segment Anything.
+    """
+    if params.masks is not None:
+        return _saved(params.masks, footage)
+    by: Maker = "auto"
+    if params.sam is not None:
+        from ..capture.masks.sam import load_sam
+
+        by = load_sam(find_sam(params.sam), device)
+
+    def draw(name: str, picture: np.ndarray, square: Square, points: np.ndarray) -> Masked:
+        return person_mask(picture, square.box, points, by)
+
+    return draw
+
+
+def _saved(folder: Path, footage: Footage) -> Masks:
+    table = {entry.name: entry for entry in read_table(folder)}
+    if not table.keys() & {*footage.frame_names(footage.frame_count)}:
+        raise InputError(
+            f"{folder}: it holds no mask of {footage.path}.", "Save the masks of these pictures."
+        )
+
+    def read(name: str, picture: np.ndarray, square: Square, points: np.ndarray) -> Masked:
+        entry = table.get(name)
+        near = [] if entry is None else [p for p in entry.people if _inside(p.centre, square)]
+        if not near:
+            return None, f"{folder} holds no mask of this person."
+        first = min(near, key=lambda person: _distance(person.centre, square))
+        return read_mask(folder / first.mask, (picture.shape[1], picture.shape[0])), ""
+
+    return read
+
+
+def _inside(place: tuple[float, float], square: Square) -> bool:
+    return _distance(place, square) < square.side / 4
+
+
+def _distance(place: tuple[float, float], square: Square) -> float:
+    return float(np.hypot(place[0] - square.centre[0], place[1] - square.centre[1]))
 
 
 def look(
     cast: Cast,
     footage: Footage,
     size: int,
-    by: Maker | None,
+    masks: Masks | None,
     note: Callable[[str], None],
     tick: Callable[[], None],
 ) -> Iterator[tuple[list[tuple[int, int]], Sight]]:
     """Everybody in crops of `size` px, some at a time: (frame, slot) of each, and how they look.
 
-    by: what draws masks; None where none is needed. tick() is called once a frame.
+    masks: None where none is needed. tick() is called once a frame.
     """
     who: list[tuple[int, int]] = []
     seen: list[Sight] = []
+    names = cast.clip.frame_names
     for frame, picture in zip(range(cast.clip.frame_count), footage, strict=False):
         for slot in range(cast.clip.people_count):
             square = cast.squares.get((frame, slot))
@@ -128,8 +173,8 @@ def look(
                 continue
             points = cast.clip.points[frame, slot, BODY]
             mask = None
-            if by is not None:
-                mask, said = person_mask(picture, square.box, points, by)
+            if masks is not None:
+                mask, said = masks(names[frame], picture, square, points)
                 if said:
                     note(said)
             seen.append(see_person(picture, square.centre, square.side, size, points, mask))

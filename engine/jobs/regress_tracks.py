@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ..fitting.people import GUESSED_FOCAL
 from ..fitting.tracks import ClipFit, Track
 from ..formats.body_file import BodyData
 from ..formats.keypoints import KeypointClip
-from ..geometry.rotations import matrix_to_axis_angle
+from ..geometry.rotations import matrix_to_axis_angle, turn_to_ray
 from ..regression.pymaf.camera import picture_translation
 from ..regression.pymaf.estimate import Estimate
 from .regress_people import Cast
@@ -43,6 +43,19 @@ def focal_of(clip: KeypointClip, given: float | None) -> tuple[np.ndarray, bool]
     values = np.broadcast_to(np.asarray(np.nan if told is None else told, float), clip.frame_count)
     known = np.isfinite(values) & (values > 0)
     return np.where(known, values, guess), bool(known.all())
+
+
+def turned_back(said: Said, cast: Cast, focal: np.ndarray) -> Said:
+    """The same, where each root was told as a camera sees it that looks at the crop's middle."""
+    middle = np.array([cast.clip.width, cast.clip.height]) / 2
+    rays = [
+        (np.array(cast.squares[place].centre) - middle) / focal[place[0]] for place in said.who
+    ]
+    back = turn_to_ray(torch.tensor(np.array(rays), dtype=torch.float32)).mT
+    estimate = said.estimate
+    turns = estimate.rotations
+    pose = torch.cat([(back @ turns[:, 0])[:, None], turns[:, 1:]], dim=1)[..., :2].flatten(1)
+    return Said(said.who, replace(estimate, pose=pose))
 
 
 def tracks_of(

@@ -24,7 +24,7 @@ _GREY = 230  # what the bodies stand before in the side view
 
 
 def write_pictures(folder: Path, fitted: Fitted) -> None:
-    """NAME.png, the bodies over each picture, and NAME_side.png, the same from their left."""
+    """NAME.png, the bodies over each picture, and NAME_side.png, each seen from a side."""
     from ..capture.overlay import BodyPainter
 
     assert fitted.footage is not None
@@ -43,18 +43,15 @@ def write_pictures(folder: Path, fitted: Fitted) -> None:
         painter, name = BodyPainter(fitted.body.faces, camera), clip.frame_names[frame]
         Image.fromarray(painter.paint(picture, people)).save(folder / f"{name}.png")
         empty = np.full_like(picture, _GREY)
-        aside = painter.paint(empty, from_the_side(people))
+        aside = painter.paint(empty, [from_the_side(vertices) for vertices in people])
         Image.fromarray(aside).save(folder / f"{name}_side.png")
 
 
-def from_the_side(people: list[np.ndarray]) -> list[np.ndarray]:
-    """Vertices (V, 3), camera space, turned a quarter about the middle."""
-    if not people:
-        return []
-    every = np.concatenate(people)
-    middle = (every.min(0) + every.max(0)) / 2
+def from_the_side(vertices: np.ndarray) -> np.ndarray:
+    """Vertices (V, 3), camera space, turned a quarter about the upright through their middle."""
+    middle = (vertices.min(0) + vertices.max(0)) / 2
     turn = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)
-    return [(vertices - middle) @ turn.T + middle for vertices in people]
+    return (vertices - middle) @ turn.T + middle
 
 
 def write_legacy_pickle(path: Path, said: Said, cast: Cast, data: BodyData) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from ..bodies.model import Body
+from ..capture.masks.files import TABLE, read_table
+from ..capture.masks.files import read_mask as read_saved
 from ..formats.body_file import BodyData
 from ..formats.errors import InputError
 from ..geometry.rotations import axis_angle_to_matrix
@@ -58,7 +60,7 @@ def read_sets(params: TrainRegressorParams, progress: Progress) -> TrainingSets:
         sets.append(data)
         progress.tick()
     ratios = shares([len(data) for data in sets], [wanted.ratio for wanted in params.data])
-    mask_of = own_mask if params.masks is None else _folder_masks(params.masks)
+    mask_of = own_mask if params.masks is None else _folder_masks(params.masks, sets)
     return TrainingSets(sets, ratios, mask_of, notes)
 
 
@@ -71,14 +73,32 @@ def _fitted(data: PictureSet, folder: Path) -> PictureSet:
     return replace(data, notes=[*data.notes, note])
 
 
-def _folder_masks(folder: Path) -> MaskOf:
-    """Masks as pictures in a folder, each with the name of the picture it is of."""
+def _folder_masks(folder: Path, sets: list[PictureSet]) -> MaskOf:
+    """Masks of a folder, or of its folders with the names of the data sets."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder.", "Check the path.")
+    places = {data.name: folder / data.name for data in sets}
+    finders = {
+        name: _masks_in(place if place.is_dir() else folder) for name, place in places.items()
+    }
+    return lambda data, row: finders[data.name](data, row)
+
+
+def _masks_in(folder: Path) -> MaskOf:
+    """Of what `layfigure masks save` wrote the mask of the nearest person; else PNGs by the names
+    of the pictures."""
+    table = {}
+    if (folder / TABLE).is_file():
+        table = {entry.name: entry for entry in read_table(folder)}
 
     def find(data: PictureSet, row: int) -> np.ndarray | None:
         name = Path(str(data.pictures[row])).with_suffix(".png")
-        for path in (folder / data.name / name, folder / name, folder / name.name):
+        entry = table.get(name.stem)
+        if entry is not None and entry.people:
+            gaps = [np.hypot(*(data.centre[row] - person.centre)) for person in entry.people]
+            nearest = entry.people[int(np.argmin(gaps))]
+            return read_saved(folder / nearest.mask, (entry.width, entry.height))
+        for path in (folder / name, folder / name.name):
             if path.is_file():
                 return read_mask(path)
         return None

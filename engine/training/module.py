@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 _APART = 2**40  # between the seeds of two devices
+_OTHER = 2**39  # makes another seed
 
 Losses = dict[str, Tensor]  # "loss" is the one that is minimised, the others are written down
 
@@ -45,6 +46,8 @@ class StepModule(LightningModule):
 
     def training_step(self, step: int, index: int) -> Losses:
         """Lightning's door to `losses`."""
+        # Layers draw from torch's own source (dropout); it must not depend on what was before.
+        torch.manual_seed(self.generator(step).initial_seed() ^ _OTHER)
         return self.losses(step)
 
     def generator(self, step: int) -> torch.Generator:

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from make_avatar import clothed_body, coat_colors, make_avatar  # noqa: E402
 from make_points import make_points  # noqa: E402
+from make_result import make_result  # noqa: E402
 
 PROTOCOL = int(os.environ.get("FAKE_PROTOCOL", "1"))
 LEFT_WRIST, LEFT_HAND = 7, slice(25, 46)
@@ -117,6 +118,16 @@ def train(order: dict, cancelled: threading.Event) -> None:
     say("result", id=order["id"], folder=str(out))
 
 
+def regress(order: dict, cancelled: threading.Event) -> None:
+    """A still of somebody who waves."""
+    source, out = order["params"]["source"], Path(order["out"])
+    if Path(source).stem == "input":
+        fit(order, cancelled)
+        return
+    make_result(out, frames=1, footage=source)
+    say("result", id=order["id"], folder=str(out))
+
+
 def pose_or_rig(order: dict, _cancelled: threading.Event) -> None:
     """The coat, walking; with points where the avatar is of surface elements."""
     kinds = {"avatar_rig": "rig", "avatar_pose": "avatar"}
@@ -130,6 +141,7 @@ def pose_or_rig(order: dict, _cancelled: threading.Event) -> None:
 
 JOBS = {
     "fit": fit,
+    "regress": regress,
     "register": register,
     "avatar_train": train,
     "avatar_pose": pose_or_rig,

@@ -49,7 +49,8 @@ def test_every_choice_reaches_the_engine(settings, tmp_path):
     (tmp_path / "mine.safetensors").touch()
     settings.picture_source = f"{tmp_path}/"
     settings.picture_network = str(tmp_path / "mine.safetensors")
-    settings.picture_points, settings.body = "grid", "smpl"
+    settings.picture_points, settings.picture_body = "grid", "smpl"
+    settings.picture_outlines = "vit_b"
     settings.picture_suppress = settings.picture_refine = settings.independent = True
     settings.focal_known, settings.focal = True, 900.0
     settings.people_known, settings.people = True, 2
@@ -57,15 +58,18 @@ def test_every_choice_reaches_the_engine(settings, tmp_path):
     params = RegressParams.model_validate(picture_request(settings)[1])
     assert params.source == tmp_path and params.network == tmp_path / "mine.safetensors"
     assert (params.points, params.body, params.focal, params.people) == ("grid", "smpl", 900, 2)
-    assert params.suppress and params.refine and params.independent
-    assert params.smooth == 2 and params.pc2
+    assert params.suppress and params.refine and params.independent and params.pc2
+    assert params.sam == "vit_b" and params.masks is None and params.smooth == 2
+    settings.picture_outlines = str(tmp_path)
+    params = RegressParams.model_validate(picture_request(settings)[1])
+    assert params.masks == tmp_path and params.sam is None
     settings.picture_source = str(tmp_path / "still.png")
     assert not picture_request(settings)[1]["independent"], "one picture is related to itself"
 
 
 def test_files_that_are_not_there(settings, tmp_path):
     settings.picture_network = str(tmp_path / "gone.safetensors")
-    with pytest.raises(RuntimeError, match=r"gone\.safetensors: no such file"):
+    with pytest.raises(RuntimeError, match=r"gone\.safetensors: no such network"):
         bpy.ops.layfigure.body_from_picture()
     settings.picture_source = str(tmp_path / "gone.png")
     with pytest.raises(InputError, match=r"gone\.png: no such picture"):

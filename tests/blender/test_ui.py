@@ -1,4 +1,4 @@
-"""Scripted persons on a virtual screen: fit a clip, correct a fit, annotate and fit a dog.
+"""Scripted persons on a virtual screen: fit a clip, correct a fit, a still, annotate and fit a dog.
 
 The pictures lie in `build/ui/<suite>` afterwards (LAYFIGURE_UI_PICTURES names another folder).
 """
@@ -19,10 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "blender")]
 
 import extension  # noqa: E402
+from layfigure.engine.bodies.registry import load_shipped  # noqa: E402
+from layfigure.engine.bodies.smpl24 import smpl24_body  # noqa: E402
 from layfigure.engine.capture.animals.coco import read_animal_coco  # noqa: E402
 from layfigure.engine.formats.corrections import load_corrections  # noqa: E402
 from layfigure.engine.formats.keypoints import BODY_25  # noqa: E402
 from layfigure.engine.formats.motion import load_motion  # noqa: E402
+from layfigure.engine.regression.pymaf.architecture import SMALL  # noqa: E402
+from layfigure.engine.regression.pymaf.fresh import new_network, resting  # noqa: E402
+from layfigure.engine.regression.pymaf.network_file import About, save_person_network  # noqa: E402
 from make_animal_film import annotate_film, make_animal_film  # noqa: E402
 from make_dance import make_dance  # noqa: E402
 
@@ -123,6 +128,21 @@ def test_person_corrects_a_fit(screen, clip, tmp_path):
     gone = {BODY_25[k] for k in written.keypoint[~written.seen]}
     assert gone == {"RBigToe", "RHeel"}
     _assert_the_wrist_followed(tmp_path / "dance", tmp_path / "dance_02")
+
+
+def test_person_takes_a_body_from_a_picture(screen, tmp_path):
+    still, network = tmp_path / "still.png", tmp_path / "fresh.safetensors"
+    found, picture = cv2.VideoCapture(str(ROOT / "examples" / "dance.mp4")).read()
+    assert found and cv2.imwrite(str(still), picture)
+    fresh = new_network(smpl24_body(load_shipped()), resting(), SMALL)
+    save_person_network(network, fresh.eval(), About(SMALL, "layfigure"))
+    story = screen("ui_picture.py", "--picture", still, "--network", network)
+    assert story["note"] == "Imported" and not story["error"]
+    assert story["frames"] == [1, 1] and story["behind"] == "still.png"
+    assert story["turned"] > 0.3 and story["after_undo"] == 0
+    index = tmp_path / "seen" / "results" / "still_body" / "result.json"
+    (apart,) = json.loads(index.read_text())["meta"]["reprojection_share_of_size"]
+    assert apart < 0.05, "refined, it lies over the person"
 
 
 def test_person_annotates_a_dog(screen, tmp_path):

@@ -26,6 +26,7 @@ from ui_person import (  # noqa: E402
     session,
     still,
     told,
+    unfold,
     until,
     view,
     window,
@@ -36,7 +37,7 @@ def story():
     """What the person does."""
     for thing in list(bpy.context.scene.objects):
         bpy.data.objects.remove(thing)
-    unfold()
+    unfold("PT_animal")
     bpy.context.preferences.addons[ADDON].preferences.engine_python = str(opts.engine_python)
     settings = bpy.context.scene.layfigure
     settings.annotate_film, settings.animal_annotations = str(opts.film), str(opts.annotations)
@@ -59,18 +60,6 @@ def story():
     with bpy.context.temp_override(window=window(), area=area, region=main):
         bpy.ops.ed.undo()
     told["after_undo"] = len(armatures())
-
-
-def unfold():
-    """The panel open, the others folded."""
-    panels = sys.modules[f"{ADDON}.panels"]
-    for panel in panels.CLASSES:
-        if panel.bl_space_type == "VIEW_3D":
-            bpy.utils.unregister_class(panel)
-            panel.bl_options = set() if "PT_animal" in panel.__name__ else {"DEFAULT_CLOSED"}
-    for panel in panels.CLASSES:
-        if panel.bl_space_type == "VIEW_3D":
-            bpy.utils.register_class(panel)
 
 
 parser = argparse.ArgumentParser(prog="ui_animal.py")

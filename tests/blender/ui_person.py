@@ -159,6 +159,16 @@ def open_panel(operator, above):
     raise LookupError(f"no panel with {operator} opens")
 
 
+def unfold(name):
+    """The panel with `name` in its own open, the others folded."""
+    panels = [p for p in sys.modules[f"{ADDON}.panels"].CLASSES if p.bl_space_type == "VIEW_3D"]
+    for panel in panels:
+        bpy.utils.unregister_class(panel)
+        panel.bl_options = set() if name in panel.__name__ else {"DEFAULT_CLOSED"}
+    for panel in panels:
+        bpy.utils.register_class(panel)
+
+
 def look_at(thing):
     """Let the 3D view show `thing` from the front."""
     area, _, main = view()

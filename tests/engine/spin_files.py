@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from scipy import sparse
 
 from layfigure.engine.bodies.model import Body
 from layfigure.engine.bodies.registry import load_shipped
@@ -62,6 +63,20 @@ def write_set(folder: Path, count: int = 4, seed: int = 0, name: str = "made") -
     path = folder / f"{name}.npz"
     write_spin_npz(path, people(folder, count, seed, name))
     return path
+
+
+def selection(rows: int, columns: int, seed: int) -> sparse.csc_matrix:
+    """One of GraphCMR's matrices: some of the columns."""
+    chosen = np.sort(np.random.default_rng(seed).choice(columns, rows, replace=False))
+    ones = (np.ones(rows), (np.arange(rows), chosen))
+    return sparse.csc_matrix(ones, shape=(rows, columns))
+
+
+def objects(*things: object) -> np.ndarray:
+    """An array that numpy pickles."""
+    array = np.empty(len(things), dtype=object)
+    array[:] = things
+    return array
 
 
 def _draw(path: Path, vertices: np.ndarray, data: BodyData) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from layfigure.engine.capture.animals.clip import read_animal_clip
 from layfigure.engine.capture.animals.follow import follow
+from layfigure.engine.capture.animals.grabcut import Hints
 from layfigure.engine.capture.animals.pictures_out import write_picture
 from layfigure.engine.capture.animals.rle import encode_rle
 from layfigure.engine.capture.video import open_footage
@@ -116,6 +118,24 @@ def test_a_clip_goes_from_the_first_annotated_frame_to_the_last(film: Path, tmp_
         truth = walk().masks[4 + row]
         assert (mask & truth).sum() > 0.8 * (mask | truth).sum()
     assert clip.mask_confidence[0] == 1 > clip.mask_confidence[2]
+
+
+def test_masks_of_annotated_frames_may_be_found(film: Path, tmp_path: Path) -> None:
+    """As Segment Anything does it: asked once for each frame whose outline nobody drew."""
+    bare = [replace(picture(number), outline=None) for number in (4, 8)]
+    points = coco(tmp_path / "points.json", *bare, picture(6))
+    assert read_animal_clip(open_footage(film), points).masks[2] is not None
+    asked = []
+
+    def found(frame: np.ndarray, hints: Hints) -> np.ndarray:
+        asked.append(hints)
+        return walk().masks[4 if len(asked) == 1 else 8]
+
+    clip = read_animal_clip(open_footage(film), points, mask_of=found)
+    assert [len(hints.points) > 5 for hints in asked] == [True, True]
+    for row in (0, 4):
+        assert np.array_equal(clip.masks[row], walk().masks[4 + row])
+    assert clip.mask_confidence[[0, 2, 4]].tolist() == [1, 1, 1]
 
 
 def test_more_frames_on_request(film: Path, tmp_path: Path) -> None:

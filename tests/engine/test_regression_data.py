@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import io, sparse
+from scipy import io
 
 from layfigure.engine.formats.errors import InputError
 from layfigure.engine.regression.pymaf.data.downsampling import read_markers
@@ -24,7 +24,7 @@ from layfigure.engine.regression.pymaf.data.picture_set import (
 )
 from layfigure.engine.regression.pymaf.data.spin_npz import read_spin_npz, write_spin_npz
 from layfigure.engine.regression.pymaf.joints import OPENPOSE, VERTICES
-from spin_files import people
+from spin_files import objects, people, selection
 
 
 @pytest.fixture(scope="module")
@@ -238,18 +238,6 @@ def test_lsp_extended_that_is_wrong(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- GraphCMR's matrices
-
-
-def selection(rows: int, columns: int, seed: int) -> sparse.csc_matrix:
-    chosen = np.sort(np.random.default_rng(seed).choice(columns, rows, replace=False))
-    ones = (np.ones(rows), (np.arange(rows), chosen))
-    return sparse.csc_matrix(ones, shape=(rows, columns))
-
-
-def objects(*things: object) -> np.ndarray:
-    array = np.empty(len(things), dtype=object)
-    array[:] = things
-    return array
 
 
 def test_vertices_that_are_left(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_bodies_that_cannot_be_placed(made: PictureSet) -> None:
 def densepose(path: Path, **changes: np.ndarray) -> Path:
     arrays = {
         "All_FaceIndices": np.array([[1], [24]], np.uint8),
-        "All_Faces": np.array([[1, 2, 3], [4, 5, 6]], np.uint16),
+        "All_Faces": np.array([[2, 1, 3], [5, 4, 6]], np.uint16),
         "All_U_norm": np.linspace(0, 1, 6)[:, None],
         "All_V_norm": np.full((6, 1), 0.5),
         "All_vertices": np.array([[1, 2, 3, 3, 2, 6890]], np.uint16),
@@ -199,7 +199,7 @@ def densepose(path: Path, **changes: np.ndarray) -> Path:
 def test_densepose(tmp_path: Path) -> None:
     surface = read_densepose(densepose(tmp_path / "UV_Processed.mat"))
     assert surface.vertices.tolist() == [0, 1, 2, 2, 1, 6889]
-    assert surface.faces.tolist() == [[0, 1, 2], [3, 4, 5]] and surface.part.tolist() == [1, 24]
+    assert surface.faces.tolist() == [[1, 0, 2], [4, 3, 5]] and surface.part.tolist() == [1, 24]
     vertices = np.zeros((VERTICES, 3), np.float32)
     vertices[:, 2] = 60
     vertices[:3, :2] = [[-1, -1], [1, -1], [-1, 1]]

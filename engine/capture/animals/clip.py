@@ -19,9 +19,13 @@ from ..video import Footage
 from .annotations import FrameAnnotations, frame_missing, read_annotations
 from .densify import Annotations, densify
 from .follow import follow
+from .grabcut import Hints
 
 _HELD = 720  # px, the longer side of the frames that are held
 _AROUND = 24  # frames held from outside the asked ones, about
+
+# From a frame (h, w, 3) uint8 RGB and hints in its px to the mask (h, w) bool; None: not found.
+MaskOf = Callable[[np.ndarray, Hints], np.ndarray | None]
 
 
 def read_animal_clip(
@@ -30,10 +34,12 @@ def read_animal_clip(
     span: tuple[int, int] | None = None,
     begin: Callable[[int, str], None] = lambda _total, _message: None,
     tick: Callable[[], None] = lambda: None,
+    mask_of: MaskOf | None = None,
 ) -> AnimalClip:
     """The frames from the first annotated to the last, or of `span` (both included).
 
-    Silhouettes of annotated frames travel to the others, and so do keypoints. `begin(total,
+    Silhouettes of annotated frames travel to the others, and so do keypoints. Annotated frames
+    without a silhouette get one by `mask_of`, where it is given. `begin(total,
     message)` is called for each part of the work, then `tick()` once for each of its frames. Raises
     InputError as `read_annotations`, and for a span without annotations.
     """
@@ -45,7 +51,7 @@ def read_animal_clip(
             f"{annotations}: no keypoint is annotated in the frames {first} to {last}.",
             f"Annotated are {min(known.points)} to {max(known.points)}.",
         )
-    further = last - first + 1 if known.masks else 0
+    further = last - first + 1 if known.masks or mask_of else 0
     begin(max(min(last + 1 + further, footage.frame_count), last + 1), "Reading the film")
     frames, around, scale = _read_small(footage, first, last, further, tick)
     if len(frames) <= last - first:
@@ -54,7 +60,10 @@ def read_animal_clip(
         if beyond:
             raise frame_missing(annotations, beyond[0], footage, count)
         raise InputError(f"{footage.path}: it has {count} frames.", "Ask for fewer frames.")
-    return _Maker(known, footage, frames, around, first, scale).make(begin, tick)
+    maker = _Maker(known, footage, frames, around, first, scale)
+    if mask_of is not None:
+        maker.find_masks(mask_of, begin, tick)
+    return maker.make(begin, tick)
 
 
 def _read_small(
@@ -92,6 +101,25 @@ class _Maker:
         self.known, self.footage, self.first = known, footage, first
         self.frames, self.around = frames, around
         self.scale = np.array(scale, np.float32)
+
+    def find_masks(
+        self, mask_of: MaskOf, begin: Callable[[int, str], None], tick: Callable[[], None]
+    ) -> None:
+        """Masks of the annotated frames that have none."""
+        points, boxes = self._rows(self.known.points), self._rows(self.known.boxes)
+        rows = sorted({*points, *boxes} - {*self._rows(self.known.masks)})
+        begin(len(rows), "Masks of the annotated frames")
+        for row in rows:
+            hints = Hints()
+            if row in boxes:
+                hints.box = boxes[row] * np.tile(self.scale, 2)
+            if row in points:
+                given = points[row]
+                hints.points = given[given[:, 2] > 0, :2] * self.scale
+            found = self._large_mask(mask_of(self.frames[row], hints))
+            if found is not None:
+                self.known.masks[self.first + row] = found
+            tick()
 
     def make(self, begin: Callable[[int, str], None], tick: Callable[[], None]) -> AnimalClip:
         """The clip."""
@@ -149,10 +177,12 @@ class _Maker:
 
     def _large(self, row: int, mask: np.ndarray | None) -> np.ndarray | None:
         """The annotated mask, or a followed one at the clip's size."""
+        given = self.known.masks.get(self.first + row)
+        return self._large_mask(mask) if mask is None or given is None else given
+
+    def _large_mask(self, mask: np.ndarray | None) -> np.ndarray | None:
+        """The mask of a small frame at the footage's size."""
         if mask is None:
             return None
-        given = self.known.masks.get(self.first + row)
-        if given is not None:
-            return given
         size = (self.footage.width, self.footage.height)
         return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5

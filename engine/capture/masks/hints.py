@@ -9,6 +9,7 @@ from ..grabcut import cut_out
 
 _ROUNDS = 3
 _DOT = 0.01  # of the picture's longer side: what a click says about its surroundings
+_REACH = 0.1  # of the mask's size: how far its outline may move, and what a click may add
 
 
 def with_hints(
@@ -17,9 +18,17 @@ def with_hints(
     """The mask (H, W) bool as GrabCut changes it; `on` and `beside` (N, 2) px are sure."""
     if not len(on) and not len(beside):
         return mask
-    labels = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    radius = max(round(_DOT * max(mask.shape)), 1)
-    for places, label in ((on, cv2.GC_FGD), (beside, cv2.GC_BGD)):
-        for x, y in np.rint(places).astype(int).tolist():
-            cv2.circle(labels, (x, y), radius, (label,), -1)
+    reach = max(round(_REACH * float(np.sqrt(mask.sum()))), 1)
+    near = cv2.distanceTransform(1 - mask.astype(np.uint8), cv2.DIST_L2, 3) <= reach
+    labels = np.where(near, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
+    _dots(labels, on, 2 * reach, cv2.GC_PR_FGD)
+    labels[mask] = cv2.GC_PR_FGD
+    dot = max(round(_DOT * max(mask.shape)), 1)
+    _dots(labels, on, dot, cv2.GC_FGD)
+    _dots(labels, beside, dot, cv2.GC_BGD)
     return cut_out(picture, labels, _ROUNDS)
+
+
+def _dots(labels: np.ndarray, places: np.ndarray, radius: int, label: int) -> None:
+    for x, y in np.rint(places).astype(int).tolist():
+        cv2.circle(labels, (x, y), radius, (label,), -1)

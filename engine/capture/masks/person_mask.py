@@ -28,6 +28,8 @@ _FEWEST = 3  # keypoints that tell where a person is
 _OF_POINTS, _OF_BOX, _OF_TRUNK, _OF_SHOULDERS = 1.2, 1.05, 3.0, 4.0
 _AROUND = 1.25  # times that square is looked at, so that there is background to learn from
 _WORK = 560  # px: what is looked at at most; more is shrunk
+_AGAIN, _GROW = 2, 1.4  # looks at a larger square where the mask runs along an edge of it ...
+_EDGE = 0.1  # ... for this share of it
 _NO, _YES = 0.1, 0.9  # likelihood beyond which GrabCut leaves a pixel alone
 _ON = 0.5  # share of a person's keypoints that lie on the mask, else it is somebody else's
 _ROUNDS, _LIMB_ROUNDS = 2, 5
@@ -62,6 +64,12 @@ def person_mask(
     if crop is None:
         return None, "The person is outside of the picture."
     found, note = _made(crop, by)
+    for _ in range(_AGAIN):
+        if not _cut_off(found, crop):
+            break
+        # Keypoints were missing or wrong: more of the person lies outside of the square.
+        crop = _crop(picture, box, points, crop.grown * _GROW) or crop
+        found, note = _made(crop, by)
     return (_whole(found, crop, picture), note) if found.any() else (None, _NOBODY)
 
 
@@ -91,11 +99,15 @@ class _Crop:
     side: float
     box: np.ndarray | None
     points: np.ndarray | None
+    grown: float  # times the square that keypoints or box tell
 
 
-def _crop(picture: np.ndarray, box: np.ndarray | None, points: np.ndarray | None) -> _Crop | None:
+def _crop(
+    picture: np.ndarray, box: np.ndarray | None, points: np.ndarray | None, grown: float = 1.0
+) -> _Crop | None:
     """What is looked at for a person; None where that lies outside of the picture."""
     centre, side = _square(box, points)
+    side *= grown
     (left, top), (right, bottom) = (centre + sign * side * _AROUND / 2 for sign in (-1, 1))
     rows, columns = pixels((top, bottom), picture.shape[0]), pixels((left, right), picture.shape[1])
     part = picture[rows, columns]
@@ -112,7 +124,19 @@ def _crop(picture: np.ndarray, box: np.ndarray | None, points: np.ndarray | None
     if points is not None:
         points = points.copy()
         points[:, :2] = (points[:, :2] - corner) * scale
-    return _Crop(rows, columns, small, (x, y), side * shrink, box, points)
+    return _Crop(rows, columns, small, (x, y), side * shrink, box, points, grown)
+
+
+def _cut_off(found: np.ndarray, crop: _Crop) -> bool:
+    """Whether a mask runs along an edge of the square that lies in the picture."""
+    (left, top), (right, bottom) = (
+        [round(place + sign * crop.side / 2) - (sign > 0) for place in crop.centre]
+        for sign in (-1, 1)
+    )
+    height, width = found.shape
+    lines = [found[y] for y in (top, bottom) if 0 < y < height - 1]
+    lines += [found[:, x] for x in (left, right) if 0 < x < width - 1]
+    return any(line.sum() > _EDGE * crop.side for line in lines)
 
 
 def _whole(found: np.ndarray, crop: _Crop, picture: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +15,6 @@ from torch.nn import functional
 from ...bodies.sam_file import read_sam
 from .prompt import Answer, Prompt
 from .sam_weights import network_of
-
-if TYPE_CHECKING:
-    from transformers import Sam2Model, SamModel
 
 # What the networks have learned from: colours less their mean, by their spread, of 0..1.
 _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -35,9 +32,11 @@ def load_sam(path: str | os.PathLike, device: str = "cpu") -> Sam:
 class Sam:
     """Answers prompts; a picture that is asked about several times is looked at once."""
 
-    def __init__(self, network: SamModel | Sam2Model, version: int, device: str = "cpu") -> None:
-        self.network, self.version, self.device = network.to(device), version, device
-        self.side = int(network.config.prompt_encoder_config.image_size)  # px of what it is shown
+    def __init__(self, network: Any, version: int, device: str = "cpu") -> None:
+        """network: transformers' SamModel (version 1) or Sam2Model (version 2)."""
+        self.network = network.to(device)
+        self.version, self.device = version, device
+        self.side = int(self.network.config.prompt_encoder_config.image_size)  # px it is shown
         self._known: tuple[object, Any] = (None, None)
 
     @torch.inference_mode()
@@ -66,7 +65,7 @@ class Sam:
         return int(width * scale + 0.5), int(height * scale + 0.5)
 
     def _embedding(self, picture: np.ndarray, size: tuple[int, int]) -> Any:
-        name = (picture.shape, zlib.crc32(np.ascontiguousarray(picture)))
+        name = (picture.shape, zlib.crc32(picture.tobytes()))
         if self._known[0] != name:
             self._known = name, self.network.get_image_embeddings(self._pixels(picture, size))
         return self._known[1]

@@ -61,7 +61,7 @@ def faulty_keypoints(truth: Tensor, random: torch.Generator) -> Tensor:
 
 
 def mirrored(samples: Samples, chosen: Tensor) -> Samples:
-    """The people `chosen` (N,) bool as seen in a mirror. Dense targets must be unknown."""
+    """The people `chosen` (N,) bool as seen in a mirror, their dense targets unknown."""
     sight, targets = samples.sight, samples.targets
     flat = chosen[:, None, None]
     keypoints = _other_side(sight.keypoints, MIRRORED_OPENPOSE)
@@ -76,6 +76,7 @@ def mirrored(samples: Samples, chosen: Tensor) -> Samples:
         joints_2d=torch.where(flat, mirrored_joints(targets.joints_2d), targets.joints_2d),
         joints_3d=torch.where(flat, annotated, targets.joints_3d),
         pose=torch.where(chosen[:, None], mirrored_pose(targets.pose), targets.pose),
+        dense_known=targets.dense_known & ~chosen,
     )
     return Samples(seen, known)
 

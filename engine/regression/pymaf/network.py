@@ -54,6 +54,9 @@ class PymafNetwork(nn.Module):
             Regressor(_KEPT * count + told, architecture.hidden, architecture.blocks)
             for count in points
         )
+        if told:  # it begins with what it is told; what it sees comes on top, as it learns to see
+            for regressor, count in zip(self.regressor, points, strict=True):
+                nn.init.zeros_(regressor.fc1.weight[:, : _KEPT * count])  # type: ignore[union-attr]
         self.dp_head = DenseHead(width)
         self.register_buffer("markers", torch.zeros(MARKERS, dtype=torch.long))
 

@@ -6,7 +6,6 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ...bodies.models import SHIPPED_NAME
 from ...formats.errors import InputError
 from .. import network_file
 from ..resnet import BACKBONES
@@ -27,6 +26,7 @@ class About:
 
     architecture: Architecture = field(default_factory=Architecture)
     body: str = "smpl"  # name of the body that it tells of: layfigure or smpl
+    along_ray: bool = False  # the root's turn is from the body to a camera that looks at the crop
     training: dict = field(default_factory=dict)  # how it was trained, for people
 
 
@@ -56,8 +56,3 @@ def load_person_network(
     network = PymafNetwork(about.architecture)
     network_file.fill_network(network, path, _HINT)
     return network, about
-
-
-def is_shipped_body(about: About) -> bool:
-    """Whether a network tells of the body that ships."""
-    return about.body == SHIPPED_NAME

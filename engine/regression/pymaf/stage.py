@@ -47,6 +47,7 @@ class Schedule:
     """How fast it learns; by default as published."""
 
     rate: float = 5e-5
+    regressors: float = 1.0  # their rate, as a share of the others'
     warm: int = 0  # steps in which the rate rises
     falls: tuple[int, ...] = ()  # steps after which the rate is a tenth
     cosine: int = 0  # steps after which the rate has fallen to a hundredth along a cosine; 0: never
@@ -93,7 +94,14 @@ class RegressorStage(StepModule):
 
     def configure_optimizers(self) -> Optimisation:
         """Adam, as published."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.schedule.rate)
+        own = dict(self.network.named_parameters())
+        last = [own.pop(name) for name in [*own] if name.startswith("regressor.")]
+        rate = self.schedule.rate
+        groups = [
+            {"params": [*own.values()]},
+            {"params": last, "lr": self.schedule.regressors * rate},
+        ]
+        optimizer = torch.optim.Adam(groups, lr=rate)
         return by_step(optimizer, self.schedule.factor)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
 from ..samples import Samples
+
+_MOST = 16  # threads
 
 Source = Callable[[int, torch.Generator], Samples]
 
@@ -19,10 +22,12 @@ class Ahead:
     than that of the step before. The caller's own generator is left as it is.
     """
 
-    def __init__(self, source: Source, steps: int, threads: int = 4) -> None:
-        """`steps`: where the training ends; after that nothing is made."""
-        self.source, self.steps, self.threads = source, steps, threads
-        self._pool = ThreadPoolExecutor(threads)
+    def __init__(self, source: Source, steps: int, threads: int | None = None) -> None:
+        """`steps`: where the training ends; after that nothing is made. `threads`: as many batches
+        are made at a time; by default as there are cores."""
+        self.source, self.steps = source, steps
+        self.threads = threads or min(os.cpu_count() or 1, _MOST)
+        self._pool = ThreadPoolExecutor(self.threads)
         self._made: dict[tuple[int, int], Future[Samples]] = {}
 
     def __call__(self, step: int, random: torch.Generator) -> Samples:

@@ -146,7 +146,7 @@ def draw_surface(surface: Surface, vertices: np.ndarray) -> np.ndarray:
     focal, middle = FOCAL * DENSE / SIZE, DENSE / 2
     own = vertices[surface.vertices]
     lens = (focal, focal, middle, middle, DENSE, DENSE)
-    raster = rasterise(own, surface.faces, *lens)
+    raster = rasterise(own, surface.faces, *lens, cull_back=True)
     shown = raster.face_index >= 0
     faces = raster.face_index[shown]
     uv = np.einsum("nc,ncd->nd", raster.barycentric[shown], surface.uv[surface.faces[faces]])
