@@ -26,8 +26,8 @@ from ..progress import Progress
 from ..regression.animal_net.network import AnimalNetwork
 from ..regression.animal_net.predict import guess_samples, place_guess
 from ..regression.animal_net.samples import Seen, gather_samples
-from . import AnimalEvaluateParams
 from .animal_networks import parent_network
+from .animal_params import AnimalEvaluateParams
 from .animal_scores import bodies_of, score_bodies
 from .animal_sets import read_animal_set, seen_in_set
 

@@ -14,7 +14,7 @@ from ..capture.animals.frames import AnimalFrame
 from ..capture.video import Footage, PictureFootage, open_footage
 from ..formats.errors import InputError
 from ..progress import Progress
-from . import AnimalExportParams
+from .animal_params import AnimalExportParams
 
 _WRITERS = {"animalkey": write_animalkey, "badja": write_badja}
 

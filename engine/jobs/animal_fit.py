@@ -14,8 +14,8 @@ from ..fitting.animal.options import AnimalOptions
 from ..formats.errors import InputError
 from ..formats.folder import whole_folder
 from ..progress import Progress
-from . import AnimalFitParams
 from .animal_fitted import FittedAnimal
+from .animal_params import AnimalFitParams
 from .animal_sam import mask_by_sam
 from .animal_write import shares, write_animal
 

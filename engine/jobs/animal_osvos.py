@@ -19,7 +19,7 @@ from ..progress import Progress
 from ..regression.osvos import OsvosNetwork
 from ..regression.osvos_checkpoint import load_osvos
 from ..regression.osvos_clip import PRESETS, Preset, outline_certainty, probabilities, teach
-from . import AnimalFitParams
+from .animal_params import AnimalFitParams
 from .training_folder import training_folder
 
 

@@ -10,7 +10,7 @@ from ..capture.animals.grabcut import Hints
 from ..capture.masks.prompt import Prompt
 from ..fitting.clip import choose_device
 from ..formats.errors import InputError
-from . import AnimalFitParams
+from .animal_params import AnimalFitParams
 
 
 def mask_by_sam(params: AnimalFitParams) -> MaskOf | None:

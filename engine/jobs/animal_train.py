@@ -29,9 +29,9 @@ from ..regression.animal_net.predict import AnimalSeen
 from ..regression.animal_net.samples import STORED_MARGIN, AnimalSamples, gather_samples
 from ..regression.animal_net.train import HIDDEN, NetworkOptions, train_on_clip, train_parent
 from ..training.loop import Trained
-from . import AnimalFitParams, AnimalTrainParams
 from .animal_fitted import FittedAnimal
 from .animal_networks import parent_network, preset_of
+from .animal_params import AnimalFitParams, AnimalTrainParams
 from .animal_sets import read_animal_set, seen_in_set
 from .animal_write import shares, write_animal
 from .training_folder import training_folder

@@ -16,9 +16,9 @@ from ..formats.npz import write_npz
 from ..formats.pc2 import write_pc2
 from ..formats.result import PersonFiles, Result, write_index
 from ..progress import Progress
-from . import AnimalFitParams
 from .animal_fitted import FittedAnimal
 from .animal_legacy import write_smalify
+from .animal_params import AnimalFitParams
 
 _NAME = "animal_00"
 

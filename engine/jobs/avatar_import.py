@@ -19,7 +19,7 @@ from ..bodies.smpl24 import smpl24_body
 from ..formats.body_file import BodyData
 from ..formats.folder import whole_folder
 from ..progress import Progress
-from . import AvatarImportParams
+from .avatar_params import AvatarImportParams
 
 _MESH = "Making the mesh and its texture"
 

@@ -14,7 +14,7 @@ from ..formats.ply import write_points_ascii
 from ..formats.points import PointCloud, normal_colors, patch_colors, save_points
 from ..formats.result import PersonFiles
 from ..progress import Progress
-from . import AvatarPoseParams
+from .avatar_params import AvatarPoseParams
 
 
 def write_points(

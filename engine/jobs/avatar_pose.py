@@ -19,7 +19,7 @@ from ..formats.ply import PlyMesh, write_ply
 from ..formats.result import PersonFiles, Result, write_index
 from ..motion.read import is_pose_folder, read_motion, read_pose_folder
 from ..progress import Progress
-from . import AvatarPoseParams
+from .avatar_params import AvatarPoseParams
 from .avatar_points import write_points
 
 _POSES_FPS = 2.0  # frames a second of poses that are no motion

@@ -15,7 +15,7 @@ from ..formats.folder import whole_folder
 from ..formats.motion import Motion
 from ..formats.result import PersonFiles
 from ..progress import Progress
-from . import AvatarRigParams
+from .avatar_params import AvatarRigParams
 from .avatar_pose import PERSON, about, motion_for, write_avatar_result
 
 _SAMPLES = 240  # poses that the correctives are learned from

@@ -36,7 +36,7 @@ from ..formats.errors import InputError
 from ..formats.folder import whole_folder
 from ..geometry.isosurface import NoSurface
 from ..progress import Progress
-from . import AvatarTrainParams
+from .avatar_params import AvatarTrainParams
 
 _SETTINGS = "training.json"
 _READING, _MESH, _REST = 0.03, 0.11, 0.01  # shares of the work

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..formats.errors import InputError
 from ..formats.openpose import write_openpose_folder
 from ..progress import Progress
-from . import DetectParams
 from .evidence import gather, keypoints_given
+from .params import DetectParams
 
 
 def run_detect(params: DetectParams, out: Path, progress: Progress) -> Path:

@@ -19,7 +19,7 @@ from ..formats.errors import InputError
 from ..formats.keypoints import KeypointClip, empty_points
 from ..formats.motion import Motion, load_motion
 from ..formats.result import Result, read_result
-from . import FitParams
+from .params import FitParams
 
 if TYPE_CHECKING:
     from ..capture.video import Footage

@@ -22,8 +22,8 @@ from ..regression.pymaf.evaluation.pose_error import (
     own_joints,
 )
 from ..regression.pymaf.joints import H36M, VERTICES, read_joint_regressor
-from . import Evaluate3dpwParams
 from .evaluated import SCORES, Scores, joined, look, open_subject, people_of, table, write_scores
+from .picture_params import Evaluate3dpwParams
 
 
 def run_evaluate_3dpw(params: Evaluate3dpwParams, out: Path, progress: Progress) -> Path:

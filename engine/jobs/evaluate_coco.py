@@ -27,7 +27,6 @@ from ..regression.pymaf.evaluation.keypoint_ap import (
     similarity,
 )
 from ..regression.pymaf.joints import EXTRA, OPENPOSE, read_joint_regressor
-from . import EvaluateCocoParams
 from .evaluated import (
     ROOM,
     SCORES,
@@ -39,6 +38,7 @@ from .evaluated import (
     table,
     write_scores,
 )
+from .picture_params import EvaluateCocoParams
 
 
 def run_evaluate_coco(params: EvaluateCocoParams, out: Path, progress: Progress) -> Path:

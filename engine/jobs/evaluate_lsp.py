@@ -16,8 +16,8 @@ from ..regression.crops import crop_bounds
 from ..regression.pymaf.data.picture_set import MOST_LISTED, PictureSet, read_mask, read_picture
 from ..regression.pymaf.data.spin_npz import read_spin_npz
 from ..regression.pymaf.evaluation.outlines import PartTable, Tally, draw_body, read_part_table
-from . import EvaluateLspParams
 from .evaluated import SCORES, Scores, joined, look, open_subject, people_of, table, write_scores
+from .picture_params import EvaluateLspParams
 
 
 def run_evaluate_lsp(params: EvaluateLspParams, out: Path, progress: Progress) -> Path:

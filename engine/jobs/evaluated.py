@@ -32,7 +32,7 @@ from ..regression.pymaf.network import PymafNetwork
 from ..regression.pymaf.network_file import SUFFIX, load_person_network
 from ..regression.pymaf.predict import Network, PredictOptions, predict
 from ..regression.pymaf.sight import Sight, see_person
-from . import EvaluateParams
+from .picture_params import EvaluateParams
 
 Find = Callable[[np.ndarray], np.ndarray]  # a picture to keypoints, see capture.detect.finder
 ROOM = 1.2  # the crops of data sets are so many times the boxes of people

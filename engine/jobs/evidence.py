@@ -13,7 +13,7 @@ from ..formats.errors import InputError
 from ..formats.keypoints import KeypointClip
 from ..formats.openpose import read_camera_json, read_openpose_folder
 from ..progress import Progress
-from . import DetectParams
+from .params import DetectParams
 
 if TYPE_CHECKING:
     from ..capture.video import Footage

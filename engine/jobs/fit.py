@@ -13,11 +13,11 @@ from ..formats.body_file import BodyData
 from ..formats.folder import whole_folder
 from ..formats.keypoints import KEYPOINT_NAMES
 from ..progress import Progress
-from . import FitParams
 from .evidence import gather, keypoints_given
 from .fitted import Fitted
 from .method import choose_method
 from .moving import looks_for_motion, steady
+from .params import FitParams
 from .write_fit import Wanted, write_fit
 
 _APART = 1.5  # m between people of unrelated pictures, who stand in a row

@@ -33,8 +33,8 @@ from ..formats.folder import whole_folder
 from ..formats.keypoints import BODY
 from ..formats.openpose import read_openpose_folder
 from ..progress import Progress
-from . import MasksSaveParams
 from .masks_select import in_crop
+from .picture_params import MasksSaveParams
 
 _SEEN = 0.2  # confidence from which a keypoint is part of the person's box
 _MARGIN = 1.2  # side of the square that shows a person over the longer side of a box

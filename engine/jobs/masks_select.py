@@ -24,7 +24,7 @@ from ..formats.npz import write_npz
 from ..progress import Progress
 from ..regression.crops import square_crop
 from ..regression.pymaf.mask_points import mask_points
-from . import MasksSelectParams
+from .picture_params import MasksSelectParams
 
 
 def run_masks_select(params: MasksSelectParams, out: Path, progress: Progress) -> Path:

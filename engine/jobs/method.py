@@ -12,7 +12,7 @@ from ..fitting.tracks import ClipFit
 from ..fitting.windows import fit_long
 from ..formats.body_file import BodyData
 from ..formats.keypoints import KeypointClip
-from . import FitParams
+from .params import FitParams
 
 if TYPE_CHECKING:
     from ..fitting.staged.config import StagedConfig

@@ -11,7 +11,7 @@ from ..formats.camera import Camera
 from ..formats.errors import InputError
 from ..formats.keypoints import KeypointClip
 from ..progress import Progress
-from . import FitParams
+from .params import FitParams
 
 if TYPE_CHECKING:
     from ..capture.camera_motion import CameraMotion

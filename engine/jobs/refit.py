@@ -23,11 +23,11 @@ from ..formats.keypoints import (
     KeypointClip,
 )
 from ..progress import Progress
-from . import RefitParams
 from .earlier import Earlier, clip_of, footage_of, open_earlier, tracks_of
 from .fitted import Fitted
 from .method import OWN, options_of
 from .moving import motion_of
+from .params import RefitParams
 from .write_fit import Wanted, write_fit
 
 _STEPS = 20  # solver steps of a usual refit, for the bar

@@ -22,7 +22,7 @@ from ..formats.ply import PlyMesh, write_ply
 from ..formats.scan_folder import smpl_pose
 from ..geometry.mesh_file import SCAN_SUFFIXES, Scan, list_scans, read_scan
 from ..progress import Progress
-from . import RegisterParams
+from .params import RegisterParams
 
 MARK = "register.json"
 FORMAT = 1

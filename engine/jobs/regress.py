@@ -28,9 +28,9 @@ from ..regression.pymaf.estimate import BETAS, JOINTS, Estimate
 from ..regression.pymaf.network import PymafNetwork
 from ..regression.pymaf.network_file import About, load_person_network
 from ..regression.pymaf.predict import Network, PredictOptions, predict
-from . import RegressParams
 from .fit import worlds_of
 from .fitted import Fitted
+from .picture_params import RegressParams
 from .regress_people import Cast, Masks, find_cast, look, masks_of
 from .regress_tracks import Said, focal_of, tracks_of, turned_back
 from .regress_write import write_legacy_pickle, write_pictures

@@ -18,7 +18,7 @@ from ..formats.keypoints import BODY, KeypointClip
 from ..formats.openpose import read_openpose_folder
 from ..progress import Progress
 from ..regression.pymaf.sight import Sight, see_person
-from . import RegressParams
+from .picture_params import RegressParams
 
 if TYPE_CHECKING:
     from ..capture.persons import Square

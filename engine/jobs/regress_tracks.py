@@ -48,9 +48,7 @@ def focal_of(clip: KeypointClip, given: float | None) -> tuple[np.ndarray, bool]
 def turned_back(said: Said, cast: Cast, focal: np.ndarray) -> Said:
     """The same, where each root was told as a camera sees it that looks at the crop's middle."""
     middle = np.array([cast.clip.width, cast.clip.height]) / 2
-    rays = [
-        (np.array(cast.squares[place].centre) - middle) / focal[place[0]] for place in said.who
-    ]
+    rays = [(np.array(cast.squares[place].centre) - middle) / focal[place[0]] for place in said.who]
     back = turn_to_ray(torch.tensor(np.array(rays), dtype=torch.float32)).mT
     estimate = said.estimate
     turns = estimate.rotations

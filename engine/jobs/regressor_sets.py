@@ -24,7 +24,7 @@ from ..regression.pymaf.data.pictures import Change, cut_person
 from ..regression.pymaf.data.spin_npz import read_spin_npz
 from ..regression.pymaf.joints import OPENPOSE
 from ..regression.pymaf.samples import Samples
-from . import TrainRegressorParams
+from .picture_params import TrainRegressorParams
 
 _HELD_BACK, _MOST_HELD_BACK = 12, 256  # one person of so many, at most
 

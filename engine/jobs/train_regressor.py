@@ -37,7 +37,7 @@ from ..regression.pymaf.starting import starting_network
 from ..regression.synthetic_people.pool import read_people, write_people
 from ..training.loop import Trained, TrainOptions, train
 from ..training.ranks import is_main, processes
-from . import TrainRegressorParams
+from .picture_params import TrainRegressorParams
 from .regressor_sets import hold_back, read_sets
 from .training_folder import training_folder
 

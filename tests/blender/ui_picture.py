@@ -32,7 +32,7 @@ from ui_person import (  # noqa: E402
     window,
 )
 
-_HEADER = 34  # px from the button up to the fold above it
+_HEADER = 26  # px from the upper rim of the button to the fold above it
 
 
 def story():
@@ -47,8 +47,10 @@ def story():
     settings = bpy.context.scene.layfigure
     settings.picture_source, settings.picture_network = str(opts.picture), str(opts.network)
     settings.picture_refine, settings.output = True, str(opts.out / "results")
-    button = yield from find_button("layfigure.body_from_picture")
-    advanced = (button[0] - 60, button[1] - _HEADER)
+    view()[0].tag_redraw()
+    yield 1.5  # the hint goes, and what is below it moves up
+    x, y = yield from find_button("layfigure.body_from_picture", step=4)
+    advanced, button = (x, y - _HEADER), (x, y + 8)
     yield from press(*advanced)
     yield from still("3_advanced")
     yield from press(*advanced)
