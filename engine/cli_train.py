@@ -49,6 +49,9 @@ def train_regressor(
         str | None, typer.Option(help="official (PyMAF's) or small (for a CPU).")
     ] = None,
     backbone: Annotated[str | None, typer.Option(help="resnet50, resnet18 or narrow.")] = None,
+    inputs: Annotated[
+        str | None, typer.Option(help="Of a new network: rgb, mask or keypoints (all three).")
+    ] = None,
     mean: Annotated[Path | None, typer.Option(help="smpl_mean_params.npz.")] = None,
     downsampling: Annotated[
         Path | None, typer.Option(help="mesh_downsampling.npz: PyMAF's vertices.")
@@ -72,6 +75,9 @@ def train_regressor(
     devices: Annotated[int | None, typer.Option(help="How many GPUs; torchrun says itself.")] = (
         None
     ),
+    bfloat16: Annotated[
+        bool | None, typer.Option("--bfloat16", help="Where the processor is fast in it.")
+    ] = None,
     count: Annotated[int | None, typer.Option(help="Pictures that are made.")] = None,
     augment: Annotated[
         bool | None, typer.Option("--augment/--no-augment", help="Change pictures at random.")

@@ -77,9 +77,9 @@ class PosePrior:
         """Of some frames; the same where all frames share it."""
         if self.mean.dim() < 4:
             return self
-        own = ("mean", "spread", "root", "root_spread")
-        cut = {name: getattr(self, name) for name in own}
-        return replace(self, **{n: None if x is None else x[:, frames] for n, x in cut.items()})
+        root, spread = (None if x is None else x[:, frames] for x in (self.root, self.root_spread))
+        mean, own = self.mean[:, frames], self.spread[:, frames]
+        return replace(self, mean=mean, spread=own, root=root, root_spread=spread)
 
 
 def pose_prior(joints: Sequence[str]) -> PosePrior:

@@ -96,6 +96,9 @@ class TrainRegressorParams(Params):
     backbone: Literal["resnet50", "resnet18", "narrow"] | None = Field(
         None, description="of a new network; else the architecture's"
     )
+    inputs: Literal["rgb", "mask", "keypoints"] | None = Field(
+        None, description="of a new network: colours, with the mask, or with mask and keypoints"
+    )
     mean: Path | None = Field(None, description="smpl_mean_params.npz; else the body at rest")
     downsampling: Path | None = Field(
         None, description="mesh_downsampling.npz: PyMAF's choice of vertices; else one of ours"
@@ -105,11 +108,12 @@ class TrainRegressorParams(Params):
     fits: Path | None = Field(None, description="a folder of fits by the data sets' names")
     masks: Path | None = Field(None, description="a folder of masks; else those that data name")
     points: Literal["mask", "grid"] = Field("mask", description="where the first stage looks")
-    steps: int | None = Field(None, ge=1, description="else 60 epochs, or 4000 of made pictures")
+    steps: int | None = Field(None, ge=1, description="else 60 epochs, or 2400 of made pictures")
     batch: int | None = Field(None, ge=1, description="people of a step, on all devices together")
     rate: float | None = Field(None, gt=0, description="of learning; else the published one")
     devices: int = Field(1, ge=1, description="of this machine to train on")
-    count: int = Field(8000, ge=8, description="pictures that are made where no data are given")
+    bfloat16: bool = Field(False, description="look at pictures in it, where it is fast")
+    count: int = Field(14_000, ge=8, description="pictures that are made where no data are given")
     augment: bool = Field(True, description="change the pictures at random")
     openpose_weight: float = Field(0.0, ge=0, description="of OpenPose's joints in the picture")
     annotated_weight: float = Field(1.0, ge=0, description="of the annotated joints")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -25,31 +24,29 @@ from ..regression.pymaf.data.dense import DensePainter, cut_by_joints, read_dens
 from ..regression.pymaf.data.downsampling import read_markers
 from ..regression.pymaf.data.mixed import MixedPictures
 from ..regression.pymaf.data.pictures import NONE
-from ..regression.pymaf.faults import with_faults
 from ..regression.pymaf.fresh import read_mean, resting
 from ..regression.pymaf.joints import EXTRA, VERTICES, read_joint_regressor
-from ..regression.pymaf.made import DrawnPeople, ImaginedPeople, drawn_samples
+from ..regression.pymaf.made import DrawnPeople, ImaginedPeople
 from ..regression.pymaf.network import PymafNetwork
 from ..regression.pymaf.network_file import About, save_person_network
 from ..regression.pymaf.samples import Samples
 from ..regression.pymaf.stage import LossWeights, RegressorStage, Schedule, Source
 from ..regression.pymaf.starting import starting_network
-from ..regression.synthetic_people.pool import read_people, write_people
 from ..training.loop import Trained, TrainOptions, train
 from ..training.ranks import is_main, processes
 from .picture_params import TrainRegressorParams
+from .regressor_made import made_samples, tested
 from .regressor_sets import hold_back, read_sets
 from .training_folder import training_folder
 
 NETWORK, ABOUT = "network.safetensors", "network.json"
 _EPOCHS, _BATCH = 60, 64  # as published
-_DRAWN_STEPS, _DRAWN_BATCH, _DRAWN_RATE = 4000, 32, 5e-4
+_DRAWN_STEPS, _DRAWN_BATCH, _DRAWN_RATE = 2400, 32, 1e-3
 # What is made is seen by keypoints that a detector finds, and its bodies are all known.
 _DRAWN_WEIGHTS = LossWeights(joints_2d=150.0, betas=0.3, openpose=1.0)
-_IMAGINED, _IMAGINED_BATCH = 0.25, 256  # share of the steps before, of people without pictures
-_TESTED = 0.05  # of pictures that are made, measured on
+_IMAGINED, _IMAGINED_BATCH = 0.5, 256  # share of the steps before, of people without pictures
+_CAREFUL = 0.2  # of the rate, of regressors that have learned from these
 _VALIDATIONS = 20
-_SEED_APART = 1000  # between the pictures to learn from and those to measure on
 
 
 @dataclass
@@ -110,6 +107,9 @@ def _begin(params: TrainRegressorParams, folder: Path) -> None:
 def _architecture(params: TrainRegressorParams) -> Architecture:
     name = params.architecture or ("official" if params.data else "small")
     chosen = {"official": OFFICIAL, "small": SMALL}[name]
+    if params.inputs is not None:
+        shown = ("rgb", "mask", "keypoints").index(params.inputs)
+        chosen = replace(chosen, mask=shown > 0, keypoints=shown > 1)
     return replace(chosen, backbone=params.backbone) if params.backbone else chosen
 
 
@@ -185,14 +185,12 @@ def _from_made(
     """A training on pictures that are made, before it of people who are keypoints alone."""
     network, notes = _network(params, body)
     size = network.architecture.size
-    tested = max(4, round(_TESTED * params.count))
-    progress.begin(params.count + tested, "Making pictures")
+    progress.begin(2 * params.count + tested(params.count), "Making pictures")
     _begin(params, folder)
-    drawn, test = (
-        _drawn(folder / name, count, params.seed + apart, size, body, progress)
-        for name, count, apart in (("made", params.count, 0), ("tested", tested, _SEED_APART))
+    drawn, test = made_samples(
+        *(folder, params.count, params.seed, size, body),
+        lambda number: progress.tick(advance=number),
     )
-    test.sight = with_faults(test.sight, torch.Generator().manual_seed(0))
     share = max(1, (params.batch or _DRAWN_BATCH) // processes(params.devices))
     steps = params.steps or _DRAWN_STEPS
     parts = [_Part("pictures", steps, DrawnPeople(drawn, share))]
@@ -200,28 +198,10 @@ def _from_made(
         before = max(1, round(_IMAGINED * steps))
         imagined = ImaginedPeople(body, _IMAGINED_BATCH, params.seed)
         parts.insert(0, _Part("keypoints", before, imagined, blind=True))
-    schedule = Schedule(params.rate or _DRAWN_RATE, warm=min(100, steps // 10))
+    # What was learned of poses from keypoints alone must not be forgotten over the pictures.
+    regressors = _CAREFUL if _told(params) else 1.0
+    schedule = Schedule(params.rate or _DRAWN_RATE, regressors, warm=min(100, steps // 10))
     return _Plan(network, parts, _DRAWN_WEIGHTS, schedule, test, notes)
-
-
-def _drawn(
-    folder: Path, count: int, seed: int, size: int, body: BodyData, progress: Progress
-) -> Samples:
-    """`count` pictures, made where they are not yet there; the first process makes them."""
-    ready = folder / "ready"
-    done = 0
-
-    def tick(made: int, _: int) -> None:
-        nonlocal done
-        progress.tick(advance=made - done)
-        done = made
-
-    if is_main():
-        write_people(folder, count, seed, size, progress=tick)
-        ready.touch()
-    while not ready.exists():
-        time.sleep(0.5)
-    return drawn_samples(read_people(folder, count), body)
 
 
 def _train(
@@ -234,16 +214,18 @@ def _train(
 ) -> Trained:
     for part in plan.parts:
         cosine = 0 if params.data else part.steps
+        regressors = 1.0 if part.blind else plan.schedule.regressors
         stage = RegressorStage(
             plan.network,
             body,
             part.source,
             weights=plan.weights,
-            schedule=replace(plan.schedule, cosine=cosine),
+            schedule=replace(plan.schedule, cosine=cosine, regressors=regressors),
             points=params.points,
             extra=extra,
             held_back=plan.held_back,
             blind=part.blind,
+            bfloat16=params.bfloat16,
             seed=params.seed,
         )
         options = TrainOptions(
@@ -277,7 +259,7 @@ def _write(
         "seed": params.seed,
     }
     name = "smpl" if len(body.v_template) == VERTICES else body.name
-    about = About(plan.network.architecture, name, told)
+    about = About(plan.network.architecture, name, not params.data, told)
     notes = [*plan.notes, *([trained.note] if trained.note else [])]
     with whole_folder(out) as place:
         save_person_network(place / NETWORK, plan.network.eval(), about)

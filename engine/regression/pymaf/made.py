@@ -92,10 +92,10 @@ def drawn_samples(people: People, data: BodyData) -> Samples:
 class ImaginedPeople:
     """An endless stream of people without pictures, as a detector might find them."""
 
-    def __init__(self, data: BodyData, batch: int, seed: int = 0) -> None:
+    def __init__(self, data: BodyData, batch: int, seed: int = 0, poses: int = _POOL) -> None:
         self.body, self.batch = SeenBody(data), batch
         self.shapes = data.shapedirs.shape[-1]
-        self.poses = Sampler().draw(_POOL, torch.Generator().manual_seed(seed))
+        self.poses = Sampler().draw(poses, torch.Generator().manual_seed(seed))
 
     def __call__(self, step: int, random: torch.Generator) -> Samples:
         """The batch of a step."""

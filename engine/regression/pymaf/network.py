@@ -50,13 +50,12 @@ class PymafNetwork(nn.Module):
         self.maf_extractor = nn.ModuleList(PointFeatures(width) for _ in range(STAGES))
         told = _TOLD * OPENPOSE if architecture.keypoints else 0
         points = [GRID**2, *(MARKERS for _ in range(STAGES - 1))]
-        self.regressor = nn.ModuleList(
-            Regressor(_KEPT * count + told, architecture.hidden, architecture.blocks)
-            for count in points
-        )
+        hidden, blocks = architecture.hidden, architecture.blocks
+        regressors = [Regressor(_KEPT * count + told, hidden, blocks) for count in points]
         if told:  # it begins with what it is told; what it sees comes on top, as it learns to see
-            for regressor, count in zip(self.regressor, points, strict=True):
-                nn.init.zeros_(regressor.fc1.weight[:, : _KEPT * count])  # type: ignore[union-attr]
+            for regressor, count in zip(regressors, points, strict=True):
+                nn.init.zeros_(regressor.fc1.weight[:, : _KEPT * count])
+        self.regressor = nn.ModuleList(regressors)
         self.dp_head = DenseHead(width)
         self.register_buffer("markers", torch.zeros(MARKERS, dtype=torch.long))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,12 +95,12 @@ class RegressorStage(StepModule):
 
     def configure_optimizers(self) -> Optimisation:
         """Adam, as published."""
-        own = dict(self.network.named_parameters())
-        last = [own.pop(name) for name in [*own] if name.startswith("regressor.")]
+        parts = dict(self.network.named_parameters())
+        last = [parts.pop(name) for name in [*parts] if name.startswith("regressor.")]
         rate = self.schedule.rate
-        groups = [
-            {"params": [*own.values()]},
-            {"params": last, "lr": self.schedule.regressors * rate},
+        groups: list[dict[str, Any]] = [
+            {"params": [*parts.values()]},
+            {"params": last, "lr": rate * self.schedule.regressors},
         ]
         optimizer = torch.optim.Adam(groups, lr=rate)
         return by_step(optimizer, self.schedule.factor)
