@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from ..bodies.models import SHIPPED_NAME, load_model, registered
@@ -32,7 +33,14 @@ from .fit import worlds_of
 from .fitted import Fitted
 from .picture_params import RegressParams
 from .regress_people import Cast, Masks, find_cast, look, masks_of
-from .regress_tracks import Said, focal_of, tracks_of, turned_back
+from .regress_tracks import (
+    Said,
+    focal_of,
+    places_by_keypoints,
+    places_of,
+    tracks_of,
+    turned_back,
+)
 from .regress_write import write_legacy_pickle, write_pictures
 from .write_fit import Wanted, write_fit
 
@@ -67,6 +75,12 @@ class Eyes:
         asked = self.options.points == "mask" or self.options.suppress
         return asked or self.network.architecture.mask
 
+    def places(self, said: Said, cast: Cast, focal: np.ndarray) -> np.ndarray:
+        """(N, 3) where the bodies are, metres; keypoints say it where the network is told them."""
+        if isinstance(self.network, PymafNetwork) and self.network.architecture.keypoints:
+            return places_by_keypoints(said, cast, self.data, focal)
+        return places_of(said, cast, focal)
+
 
 def run_regress(params: RegressParams, out: Path, progress: Progress) -> Path:
     """Tell the bodies in `params.source` and write the result folder `out`. Returns it.
@@ -89,7 +103,8 @@ def run_regress(params: RegressParams, out: Path, progress: Progress) -> Path:
         independent, smooth = params.independent, params.smooth
         if eyes.along_ray:
             said = turned_back(said, cast, focal)
-        fit = tracks_of(said, cast, eyes.body, focal, independent, smooth)
+        places = eyes.places(said, cast, focal)
+        fit = tracks_of(said, places, cast, eyes.body, focal, independent, smooth)
         if params.refine:
             progress.begin(_STEPS, "Refining")
             fit = refine(fit, cast, eyes.body, params, progress)

@@ -14,12 +14,18 @@ from ..fitting.paths import fill
 from ..fitting.people import GUESSED_FOCAL
 from ..fitting.tracks import ClipFit, Track
 from ..formats.body_file import BodyData
-from ..formats.keypoints import KeypointClip
+from ..formats.keypoints import BODY, KeypointClip
 from ..geometry.rotations import matrix_to_axis_angle, turn_to_ray
-from ..regression.pymaf.camera import picture_translation
+from ..regression.pymaf.body_joints import SeenBody
+from ..regression.pymaf.camera import picture_translation, translation_to
 from ..regression.pymaf.estimate import Estimate
+from ..regression.pymaf.joints import OPENPOSE
 from .regress_people import Cast
 
+_ENOUGH = 6  # keypoints by which a body is placed
+_LOOSE = 0.05  # of the square's side: a keypoint so far off counts half
+_ROUNDS = 4
+_NEAREST = 0.3  # m; nearer than this nobody is before a camera
 _CALM_S = 0.05  # seconds: spread of the temporal filter where smooth is 1
 
 
@@ -56,12 +62,62 @@ def turned_back(said: Said, cast: Cast, focal: np.ndarray) -> Said:
     return Said(said.who, replace(estimate, pose=pose))
 
 
+def places_of(said: Said, cast: Cast, focal: np.ndarray) -> np.ndarray:
+    """(N, 3) where the bodies are before the camera of the whole picture, metres; focal (F,) px."""
+    squares = [cast.squares[place] for place in said.who]
+    size = (cast.clip.width, cast.clip.height)
+    places = [
+        picture_translation(
+            said.estimate.camera[row : row + 1].double(),
+            torch.tensor([square.centre], dtype=torch.float64),
+            torch.tensor([square.side], dtype=torch.float64),
+            size,
+            float(focal[frame]),
+        )
+        for row, ((frame, _), square) in enumerate(zip(said.who, squares, strict=True))
+    ]
+    return torch.cat(places).numpy()
+
+
+def places_by_keypoints(said: Said, cast: Cast, data: BodyData, focal: np.ndarray) -> np.ndarray:
+    """The same, where the keypoints say; where too few of them are seen, as of `places_of`.
+
+    data: the body of 24 joints. A keypoint far from where all others want it counts for little.
+    """
+    places = places_of(said, cast, focal)
+    with torch.no_grad():
+        joints = SeenBody(data)(said.estimate)[1][:, :OPENPOSE].double()
+    middle = torch.tensor([cast.clip.width, cast.clip.height]).double() / 2
+    for row, (frame, slot) in enumerate(said.who):
+        points = torch.from_numpy(cast.clip.points[frame, slot, BODY]).double()
+        pixels, sure = points[None, :, :2] - middle, points[None, :, 2]
+        if (sure > 0).sum() < _ENOUGH:
+            continue
+        length, loose = float(focal[frame]), _LOOSE * cast.squares[frame, slot].side
+        weight = sure
+        for _ in range(_ROUNDS):
+            place = translation_to(joints[row : row + 1], pixels, weight, length, size=0)
+            seen = joints[row] + place
+            gap = (length * seen[..., :2] / seen[..., 2:] - pixels[0]).norm(dim=-1)
+            weight = sure / (1 + (gap / loose) ** 2)
+        if place[0, 2] > _NEAREST:
+            places[row] = place[0].numpy()
+    return places
+
+
 def tracks_of(
-    said: Said, cast: Cast, body: BodyData, focal: np.ndarray, independent: bool, smooth: float
+    said: Said,
+    places: np.ndarray,
+    cast: Cast,
+    body: BodyData,
+    focal: np.ndarray,
+    independent: bool,
+    smooth: float,
 ) -> ClipFit:
     """A track for everybody: for each person of a film, or for each one of unrelated pictures.
 
-    focal (F,) px. Frames between those in which a person was seen are filled in.
+    places (N, 3) as of `places_of`; focal (F,) px. Frames between those in which a person was seen
+    are filled in.
     """
     groups: dict[tuple[int, int], list[int]] = {}
     for row, (frame, slot) in enumerate(said.who):
@@ -69,7 +125,8 @@ def tracks_of(
     tracks, lengths = [], []
     for (_, slot), rows in sorted(groups.items()):
         frames = np.array([said.who[row][0] for row in rows])
-        tracks.append(_track(said.of(rows), frames, slot, cast, body, focal, smooth))
+        track = _track(said.of(rows), places[rows], frames, slot, cast, body, smooth)
+        tracks.append(track)
         lengths.append(focal[frames[0]])
     given = np.full(len(tracks), np.nan)
     return ClipFit(tracks, np.array(lengths), given, [])
@@ -77,17 +134,17 @@ def tracks_of(
 
 def _track(
     said: Estimate,
+    places: np.ndarray,
     frames: np.ndarray,
     slot: int,
     cast: Cast,
     body: BodyData,
-    focal: np.ndarray,
     smooth: float,
 ) -> Track:
     clip = cast.clip
     ids = np.arange(frames[0], frames[-1] + 1)
     numbers = fill(said.pose.double().numpy(), frames, ids)
-    places = fill(_places(said, frames, slot, cast, focal), frames, ids)
+    places = fill(places, frames, ids)
     calm = _CALM_S * smooth * clip.fps
     if len(ids) > 2 and calm > 0:
         numbers, places = (
@@ -125,22 +182,3 @@ def _pose(angles: np.ndarray, body: BodyData) -> np.ndarray:
 def _whole(angles: np.ndarray, body: BodyData) -> np.ndarray:
     whole = pose_from_smpl24(angles.reshape(len(angles), -1)).reshape(len(angles), -1, 3)
     return whole[:, : len(body.joint_names)]
-
-
-def _places(
-    said: Estimate, frames: np.ndarray, slot: int, cast: Cast, focal: np.ndarray
-) -> np.ndarray:
-    """(N, 3) where the body is before the camera of the whole picture, metres."""
-    squares = [cast.squares[frame, slot] for frame in frames]
-    size = (cast.clip.width, cast.clip.height)
-    places = [
-        picture_translation(
-            said.camera[row : row + 1].double(),
-            torch.tensor([square.centre], dtype=torch.float64),
-            torch.tensor([square.side], dtype=torch.float64),
-            size,
-            float(focal[frame]),
-        )
-        for row, (frame, square) in enumerate(zip(frames, squares, strict=True))
-    ]
-    return torch.cat(places).numpy()

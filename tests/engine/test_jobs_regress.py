@@ -27,9 +27,17 @@ from layfigure.engine.formats.openpose import write_openpose_folder
 from layfigure.engine.formats.result import read_result
 from layfigure.engine.jobs import regress_people, run_job
 from layfigure.engine.jobs.regress_people import Cast
-from layfigure.engine.jobs.regress_tracks import Said, focal_of, tracks_of
+from layfigure.engine.jobs.regress_tracks import (
+    Said,
+    focal_of,
+    places_by_keypoints,
+    places_of,
+    tracks_of,
+    turned_back,
+)
 from layfigure.engine.progress import Progress
 from layfigure.engine.regression.pymaf.architecture import SMALL
+from layfigure.engine.regression.pymaf.body_joints import SeenBody
 from layfigure.engine.regression.pymaf.camera import project
 from layfigure.engine.regression.pymaf.estimate import Estimate
 from layfigure.engine.regression.pymaf.fresh import new_network, resting
@@ -128,12 +136,48 @@ def test_a_crops_camera_becomes_the_pictures() -> None:
     clip = KeypointClip(points, 1280, 720, 0.0, None, ("a",), "a.png")
     square = persons.Square((900.0, 300.0), 400.0)
     focal = 1e5  # seen from so far, a person has no depth
-    fit = tracks_of(said, Cast(clip, {(0, 0): square}), body, np.array([focal]), False, 1.0)
+    cast, lens = Cast(clip, {(0, 0): square}), np.array([focal])
+    fit = tracks_of(said, places_of(said, cast, lens), cast, body, lens, False, 1.0)
     joints, track = _joints(fit), fit.tracks[0]
     pixels = joints[:, :2] / joints[:, 2:] * focal + (640, 360)
     own = torch.tensor(joints - track.transl[0])[None].float()
     crop = project(own, camera)[0].numpy() * square.side / 2 + square.centre
     assert np.abs(pixels - crop)[:22].max() < 0.01 * square.side
+
+
+def test_keypoints_place_a_body() -> None:
+    """Where they were seen through a camera, one wild keypoint aside; with few, where said."""
+    body, place, focal = load_shipped(), np.array([0.6, 0.1, 4.0]), 1000.0
+    rest = resting()
+    said = Said([(0, 0)], Estimate(rest.pose, torch.zeros(1, 10), rest.camera))
+    small = smpl24_body(body)
+    joints = SeenBody(small)(said.estimate)[1][0, :25].numpy() + place
+    points = np.zeros((1, 1, 137, 3), np.float32)
+    points[0, 0, :25, :2] = focal * joints[:, :2] / joints[:, 2:] + (640, 360)
+    points[0, 0, :25, 2] = 0.9
+    points[0, 0, 4, :2] += 300
+    clip = KeypointClip(points, 1280, 720, 0.0, None, ("a",), "a.png")
+    cast = Cast(clip, {(0, 0): persons.Square((800.0, 380.0), 500.0)})
+    found = places_by_keypoints(said, cast, small, np.array([focal]))
+    assert np.abs(found[0] - place).max() < 0.03
+    points[0, 0, 5:, 2] = 0
+    few = places_by_keypoints(said, cast, small, np.array([focal]))
+    assert np.array_equal(few, places_of(said, cast, np.array([focal])))
+
+
+def test_a_root_told_along_the_ray_comes_back() -> None:
+    points = np.zeros((1, 1, 137, 3), np.float32)
+    clip = KeypointClip(points, 1280, 720, 0.0, None, ("a",), "a.png")
+    rest = resting()
+    said = Said([(0, 0)], Estimate(rest.pose, torch.zeros(1, 10), rest.camera))
+    ahead = Cast(clip, {(0, 0): persons.Square((640.0, 360.0), 400.0)})
+    lens = np.array([1000.0])
+    torch.testing.assert_close(turned_back(said, ahead, lens).estimate.pose, rest.pose)
+    aside = Cast(clip, {(0, 0): persons.Square((1140.0, 360.0), 400.0)})
+    root = turned_back(said, aside, lens).estimate.rotations[0, 0]
+    # Who faces the camera from the right has turned towards it, by the angle of the ray.
+    torch.testing.assert_close(root[0, 2], torch.tensor(-0.5 / 1.25**0.5), atol=1e-5, rtol=0)
+    assert root[1, 1] == pytest.approx(-1)
 
 
 def _joints(fit: ClipFit) -> np.ndarray:
