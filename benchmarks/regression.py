@@ -62,7 +62,7 @@ def error(joints: Tensor, truth: Tensor) -> float:
 
 def joints_of(data: BodyData, estimate: Estimate) -> Tensor:
     """(N, 22, 3)."""
-    with torch.inference_mode():
+    with torch.no_grad():
         return Body(data).turned(estimate.betas, estimate.rotations)[1][:, :JOINTS]
 
 
@@ -70,11 +70,11 @@ def accuracy(known: Known, networks: dict[str, PymafNetwork], data: BodyData) ->
     """PA-MPJPE of the mean pose, of where the shipped network starts, and of all networks."""
     count = len(known.joints)
     pose = mean_pose(data.joint_names)[None].float()
-    with torch.inference_mode():
+    with torch.no_grad():
         mean = Body(data)(torch.zeros(1, 10), pose, torch.zeros(1, 3))[1][:, :JOINTS]
     found = {"mean pose": error(mean.expand(count, -1, -1), known.joints)}
     first = networks["shipped"]
-    with torch.inference_mode():
+    with torch.no_grad():
         start = first.from_keypoints(known.sight.keypoints, first.seen_body(data))[0]
     found["keypoints alone"] = error(joints_of(data, start), known.joints)
     for name, network in networks.items():

@@ -73,7 +73,7 @@ def predict(
     return _joined(found), notes
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _predict(
     network: Network, body: SeenBody | None, sight: Sight, options: PredictOptions
 ) -> Estimate:
