@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fit_accuracy import read_clip
-from regression_people import JOINTS, Known, Still, held_back, stills
+from regression_people import JOINTS, Known, Still, as_clip, film_stills, held_back, stills
 from torch import Tensor
 
 from layfigure.engine.bodies.model import Body
@@ -30,7 +29,6 @@ from layfigure.engine.fitting.options import FitOptions
 from layfigure.engine.fitting.output import posed_joints
 from layfigure.engine.fitting.regressed import Regressed
 from layfigure.engine.formats.body_file import BodyData
-from layfigure.engine.formats.keypoints import KeypointClip
 from layfigure.engine.geometry.rotations import matrix_to_axis_angle, turn_to_ray
 from layfigure.engine.regression.pymaf.architecture import OFFICIAL
 from layfigure.engine.regression.pymaf.estimate import Estimate
@@ -86,12 +84,12 @@ def accuracy(known: Known, networks: dict[str, PymafNetwork], data: BodyData) ->
     return found
 
 
-def refinement(pictures: list[Still], clip: KeypointClip, network: PymafNetwork) -> Row:
-    """The fit of the stills alone, and started by the network; CPU seconds of all of it.
+def refinement(pictures: list[Still], network: PymafNetwork) -> Row:
+    """The fit of pictures alone, and started by the network; CPU seconds of all of it.
 
     Masks are made beforehand, as detections are; the fit alone needs none.
     """
-    body = load_shipped()
+    body, clip = load_shipped(), as_clip(pictures)
     data = smpl24_body(body)
     truth = torch.from_numpy(np.stack([still.joints for still in pictures]))
     options = FitOptions(independent=True)
@@ -174,13 +172,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         unseen = held_back(Path(folder) / "people", args.count, size, data)
     pictures = stills(args.data, load_shipped())
-    clip, _ = read_clip(args.data / "clips" / "clip_stills.npz")
+    frames = film_stills(args.data)
     tables = {
         f"PA-MPJPE, {args.count} held-back pictures (mm)": accuracy(unseen, networks, data),
         "PA-MPJPE, public stills (mm)": accuracy(seen(pictures, size), networks, data),
-        "the fit of the public stills, alone and started": refinement(
-            pictures, clip, networks["shipped"]
+        f"PA-MPJPE, {len(frames)} frames of the public films (mm)": accuracy(
+            seen(frames, size), networks, data
         ),
+        "the fit of the stills, alone and started": refinement(pictures, networks["shipped"]),
+        "the fit of the frames, alone and started": refinement(frames, networks["shipped"]),
         "speed, one thread": speed(networks["shipped"], data),
     }
     for title, rows in tables.items():

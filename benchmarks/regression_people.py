@@ -12,7 +12,9 @@ from torch import Tensor
 
 from layfigure.engine.capture.masks.person_mask import person_mask
 from layfigure.engine.capture.persons import Square, square_of
+from layfigure.engine.capture.video import open_footage
 from layfigure.engine.formats.body_file import BodyData
+from layfigure.engine.formats.keypoints import KeypointClip
 from layfigure.engine.regression.pymaf.faults import with_faults
 from layfigure.engine.regression.pymaf.made import drawn_samples
 from layfigure.engine.regression.pymaf.sight import Sight
@@ -75,6 +77,46 @@ def stills(public: Path, data: BodyData) -> list[Still]:
         joints = joints.astype(np.float32)
         found.append(Still(person.pixels, points, mask, square, view.focal, joints))
     return found
+
+
+def film_stills(public: Path, every: int = 6) -> list[Still]:
+    """Single frames of the public films, which another renderer drew; people whom a network is to
+    tell and a fit to find one by one."""
+    found = []
+    for film in sorted((public / "videos").glob("clip_*.mp4")):
+        truth = np.load(public / "clips" / f"{film.stem}.npz")
+        footage = open_footage(film)
+        zoom = footage.width / float(truth["width"])
+        for row, picture in enumerate(footage):
+            if row % every:
+                continue
+            for slot, person in enumerate(truth["det_person"][row]):
+                points = truth["detections"][row, slot].copy()
+                points[:, :2] *= zoom
+                square = square_of(points)
+                if person < 0 or square is None:
+                    continue
+                mask, _ = person_mask(picture, None, points[:25])
+                turn, place = truth["cam_R"][row], truth["cam_t"][row]
+                joints = truth["joints"][person, row, :JOINTS] @ turn.T + place
+                focal = zoom * float(truth["cam_f"][row])
+                joints = joints.astype(np.float32)
+                found.append(Still(picture, points, mask, square, focal, joints))
+    return found
+
+
+def as_clip(pictures: list[Still]) -> KeypointClip:
+    """Their detections, for the fit of unrelated pictures."""
+    height, width = pictures[0].picture.shape[:2]
+    return KeypointClip(
+        points=np.stack([still.points for still in pictures])[:, None].astype(np.float32),
+        width=width,
+        height=height,
+        fps=0.0,
+        focal=np.array([still.focal for still in pictures]),
+        frame_names=tuple(f"{row:06d}" for row in range(len(pictures))),
+        source="pictures",
+    )
 
 
 def _same_shape(

@@ -15,11 +15,12 @@ from .guesses import Alternatives, Guesses
 from .paths import fill, fill_rotations
 from .people import People
 from .problem import Problem, State
-from .start import START_STEPS, everywhere, frames_to_try, single_fits
+from .start import everywhere, frames_to_try, single_fits
 from .tracks import ClipFit
 
-_TRUST = 0.3  # weight of the guesses' own densities in the choice among them
-_SPREAD = 0.3  # rad, of an angle that a network tells
+_TRUST = 3.0  # weight of the guesses' own densities in the choice among them
+_STEPS = ((6.0, 5),)  # robust scale and solver steps of the frames alone
+_SPREAD = 0.8  # rad, of an angle that a network tells
 
 
 @dataclass
@@ -105,5 +106,5 @@ def told_start(
     alone = (prior.root, prior.root_spread.clamp(max=1.0), prior.mean, prior.spread)
     share = torch.zeros_like(prior.root_spread)
     near = Alternatives(*(x[:, :, None] for x in (*alone, share)))
-    singles, _ = single_fits(few, near, None, START_STEPS, lambda: tick("Fitting the pose"))
+    singles, _ = single_fits(few, near, None, _STEPS, lambda: tick("Fitting the pose"))
     return everywhere(problem, singles, there.cpu().numpy(), picked, frames)

@@ -16,7 +16,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red,
 class Crop:
     """A square of a picture, resized."""
 
-    pixels: np.ndarray  # (S, S, 3) uint8
+    pixels: np.ndarray  # (S, S, 3) uint8, or (S, S) of one channel
     corner: np.ndarray  # (2,) x, y of the square's first pixel in the picture; may lie outside
     extent: np.ndarray  # (2,) width and height of the square in the picture, px
 
@@ -28,18 +28,20 @@ class Crop:
 def square_crop(
     picture: np.ndarray, centre: tuple[float, float], side: float, size: int, border: int = 0
 ) -> Crop:
-    """The square of `side` px about `centre` (x, y) of a picture (H, W, 3) uint8, as size x size.
+    """The square of `side` px about `centre` (x, y) of a picture (H, W, C) uint8, as size x size.
 
     Cut at whole pixels as SPIN does; what lies outside the picture is filled with `border`.
     """
     start, stop = crop_bounds(centre, side, size)
     bounds = np.array(picture.shape[1::-1])
     low, high = np.clip(start, 0, bounds), np.clip(stop, 0, bounds)
-    square = np.full((*(stop - start)[::-1], 3), border, np.uint8)
+    square = np.full((*(stop - start)[::-1], picture.shape[2]), border, np.uint8)
     inside = tuple(slice(*ends) for ends in zip(low - start, high - start, strict=True))
     seen = tuple(slice(*ends) for ends in zip(low, high, strict=True))
     square[inside[::-1]] = picture[seen[::-1]]
-    small = Image.fromarray(square).resize((size, size), Image.Resampling.BICUBIC)
+    small = Image.fromarray(square.squeeze(-1) if square.shape[2] == 1 else square).resize(
+        (size, size), Image.Resampling.BICUBIC
+    )
     return Crop(np.asarray(small), start, stop - start)
 
 

@@ -273,7 +273,7 @@ def test_what_ships(body: BodyData, people: Samples) -> None:
     assert about.body == "layfigure" and about.along_ray and about.architecture == SMALL
     drawn = [make_person(9_000_000 + k, SMALL.size, crowded=False) for k in range(6)]
     sights = [see_person(one.pixels, (64, 64), 128, 128, one.keypoints, one.mask) for one in drawn]
-    truth = torch.from_numpy(np.stack([one.joints3d[:, :22] for one in drawn]))
+    truth = torch.from_numpy(np.stack([one.joints3d[:22] for one in drawn]))
     estimate, _ = predict(network, body, Sight.join(sights), PredictOptions())
     joints = SeenBody(body).all(estimate.betas, estimate.rotations)[2][:, :22]
     error = joint_error(aligned(joints, truth), truth)

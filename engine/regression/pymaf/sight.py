@@ -62,8 +62,8 @@ def see_person(
     crop = square_crop(picture, centre, side, size)
     seen = np.zeros((size, size), bool)
     if mask is not None:
-        levels = np.repeat(255 * mask.astype(np.uint8)[..., None], 3, axis=-1)
-        seen = square_crop(levels, centre, side, size).pixels[..., 0] > 127
+        levels = 255 * mask.astype(np.uint8)[..., None]
+        seen = square_crop(levels, centre, side, size).pixels > 127
     points = np.zeros((OPENPOSE, 3), np.float32)
     if keypoints is not None:
         points[:, :2] = 2 * (keypoints[:, :2] - crop.corner) / crop.extent - 1
