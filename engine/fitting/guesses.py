@@ -36,6 +36,10 @@ class Alternatives:
     spread: Tensor  # (B, T, H, A, 3) rad
     share: Tensor  # (B, T, H) log probability
 
+    def at(self, index: Tensor) -> Alternatives:
+        """Of every frame those of `index` (B, T, K)."""
+        return Alternatives(*(_along(getattr(self, f), index) for f in _FIELDS))
+
     def priors(self, plain: PosePrior) -> PosePrior:
         """Every one as the prior of a clip of one frame: (B * T * H, 1, ...)."""
         rows = (self.pose, self.spread, self.root, self.root_spread)
@@ -78,7 +82,7 @@ class Guesses:
         likely = [share.argmax(-1) for share in self.shares]
         top = self.bent(likely)
         index = chosen[..., None]
-        one = Alternatives(*(_along(getattr(top, f), index) for f in _FIELDS))
+        one = top.at(index)
         for limb, joints in enumerate(LIMBS):
             count = self.shares[limb].shape[3]
             pose, spread = (x.repeat_interleave(count, 2) for x in (one.pose, one.spread))
@@ -138,7 +142,7 @@ def _surprise(pose: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
 
 
 def _along(values: Tensor, index: Tensor) -> Tensor:
-    """values (B, T, H, ...) at index (B, T, 1), which stays as a dimension."""
+    """values (B, T, H, ...) at index (B, T, K), which takes the place of H."""
     return values.take_along_dim(index.view(*index.shape, *[1] * (values.dim() - 3)), 2)
 
 

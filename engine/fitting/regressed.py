@@ -11,16 +11,16 @@ from torch import Tensor
 
 from ..bodies.initialiser import JOINTS
 from ..bodies.pose_prior import PosePrior
-from .guesses import Alternatives, Guesses
+from ..geometry.rotations import matrix_to_axis_angle
+from .guesses import Guesses
 from .paths import fill, fill_rotations
 from .people import People
 from .problem import Problem, State
-from .start import everywhere, frames_to_try, single_fits
+from .start import HELD, START_STEPS, choose, everywhere, frames_to_try, single_fits, taken
 from .tracks import ClipFit
 
-_TRUST = 3.0  # weight of the guesses' own densities in the choice among them
-_STEPS = ((6.0, 5),)  # robust scale and solver steps of the frames alone
 _SPREAD = 0.8  # rad, of an angle that a network tells
+_TURN, _TRIED = 1.0, 2  # rad, of a root that it tells; turns of the root that are tried
 
 
 @dataclass
@@ -69,14 +69,6 @@ class Witness:
         """Of some of the frames."""
         return Witness(self.root[:, frames], self.pose[:, frames])
 
-    def state(self, joints: int) -> State:
-        """The poses alone, of a body of so many joints, to be weighed against guesses."""
-        pose = self.pose.new_zeros(*self.pose.shape[:2], joints, 3)
-        pose[:, :, 1 : 1 + JOINTS] = self.pose
-        batch, frames = pose.shape[:2]
-        place, none = self.pose.new_zeros(batch, frames, 3), self.pose.new_zeros(batch, frames, 0)
-        return State(self.root, place, pose, none, none[:, 0], place[:, 0, 0])
-
     def beside(self, prior: PosePrior) -> PosePrior:
         """`prior` and what is told, each by how sure it is of an angle."""
         own, told = prior.spread**-2, _SPREAD**-2
@@ -94,17 +86,16 @@ def told_start(
 ) -> State:
     """Where a clip begins whose poses are told: as `clip_start`, without its search.
 
-    Of the guesses those count that agree with what is told.
+    Of the guesses' turns those two are tried that agree best with what is told.
     """
-    frames = problem.evidence.size.shape[1]
     picked = frames_to_try(known.cpu().numpy(), fps)
     rows = torch.as_tensor(picked, device=known.device)
-    some, few, there = witness.at(rows), problem.at(rows), known[:, rows]
-    state = some.state(len(problem.kinematics.parents))
-    prior = some.beside(guesses.of(rows).prior(state, there, few.prior, _TRUST))
-    assert prior.root is not None and prior.root_spread is not None
-    alone = (prior.root, prior.root_spread.clamp(max=1.0), prior.mean, prior.spread)
-    share = torch.zeros_like(prior.root_spread)
-    near = Alternatives(*(x[:, :, None] for x in (*alone, share)))
-    singles, _ = single_fits(few, near, None, _STEPS, lambda: tick("Fitting the pose"))
-    return everywhere(problem, singles, there.cpu().numpy(), picked, frames)
+    few, there = problem.at(rows), known[:, rows].cpu().numpy()
+    turns = guesses.of(rows).turns()
+    away = witness.at(rows).root[:, :, None] @ turns.root.transpose(-1, -2)
+    odds = turns.share - matrix_to_axis_angle(away).square().sum(-1) / _TURN**2
+    near = turns.at(odds.topk(_TRIED, -1).indices)
+    singles, energy = single_fits(few, near, None, START_STEPS, lambda: tick("Fitting the pose"))
+    times = picked / (fps or 30.0)
+    chosen = choose(few, singles, energy, there, times, range(1, HELD))
+    return everywhere(problem, taken(singles, chosen, _TRIED), there, picked, known.shape[1])

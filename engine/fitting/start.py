@@ -19,7 +19,7 @@ ENOUGH = 6  # keypoints that a frame needs to start from
 START_STEPS = ((20.0, 4), (6.0, 6))  # robust scale and solver steps of the frames alone
 LIMB_STEPS = ((6.0, 5),)  # likewise, of a limb bent another way
 _PIECE = 2048  # fits at once, so that a long clip needs no more memory than a short one
-_HELD = 22  # root and body joints; the rest starts at the mean pose
+HELD = 22  # root and body joints; the rest starts at the mean pose
 
 
 def clip_start(
@@ -39,14 +39,14 @@ def clip_start(
 
     turns = some.turns()
     singles, energy = single_fits(few, turns, None, START_STEPS, work)
-    chosen = _choose(few, singles, energy, enough, times, range(1, _HELD))
-    state = _taken(singles, chosen, energy.shape[2])
+    chosen = choose(few, singles, energy, enough, times, range(1, HELD))
+    state = taken(singles, chosen, energy.shape[2])
     pose = state.pose
     for joints, ways in some.limbs(chosen):
         tried = _with_limb(state, joints, ways)
         singles, energy = single_fits(few, ways, tried, LIMB_STEPS, work)
-        bent = _choose(few, singles, energy, enough, times, joints)
-        pose[:, :, joints] = _taken(singles, bent, energy.shape[2]).pose[:, :, joints]
+        bent = choose(few, singles, energy, enough, times, joints)
+        pose[:, :, joints] = taken(singles, bent, energy.shape[2]).pose[:, :, joints]
     return everywhere(problem, state, enough, picked, known.shape[1])
 
 
@@ -113,7 +113,7 @@ def _begin(problem: Problem) -> State:
     prior, focal, count = problem.prior, problem.focal_start, len(problem.focal_start)
     assert prior.root is not None
     pose = mean_pose(problem.kinematics.joint_names).to(focal).repeat(count, 1, 1)[:, None]
-    pose[:, :, 1:_HELD] = prior.mean
+    pose[:, :, 1:HELD] = prior.mean
     betas = focal.new_zeros(count, problem.kinematics.offsets_betas.shape[2])
     expression = focal.new_zeros(count, 1, problem.kinematics.entry_expr.shape[2])
     place = _place(problem, problem.evidence, prior.root, pose, betas, focal)
@@ -140,7 +140,7 @@ def _cut(state: State, part: slice) -> State:
     return State(*(getattr(state, f)[part] for f in State.__dataclass_fields__))
 
 
-def _choose(
+def choose(
     problem: Problem,
     state: State,
     energy: Tensor,
@@ -169,7 +169,7 @@ def _choose(
     return torch.tensor(choices, device=energy.device)
 
 
-def _taken(state: State, choices: Tensor, hypotheses: int) -> State:
+def taken(state: State, choices: Tensor, hypotheses: int) -> State:
     """One fit a frame, (B * T, 1, ...): choices (B, T) among those of each frame."""
     first = torch.arange(choices.numel(), device=choices.device) * hypotheses
     index = first + choices.flatten()
@@ -205,7 +205,7 @@ def everywhere(
             filled.append(torch.tensor(fill(known, picked[seen], everywhere)).to(betas))
     expression = betas.new_zeros(batch, frames, state.expression.shape[2])
     pose = torch.stack(poses)
-    pose[:, :, _HELD:] = mean_pose(problem.kinematics.joint_names).to(betas)[_HELD:]
+    pose[:, :, HELD:] = mean_pose(problem.kinematics.joint_names).to(betas)[HELD:]
     focal = problem.focal_start.clone()
     return State(torch.stack(roots), torch.stack(places), pose, expression, betas, focal)
 

@@ -67,7 +67,7 @@ def test_what_is_told_spares_the_search(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("layfigure.engine.fitting.start.single_fits", counted)
     scene = make_scene(PEOPLE, 16)
     found = fit_clip(scene.clip, load_shipped(), OPTIONS, lambda _: None, told(scene, 10.0))
-    assert tried == [(2, 6, 1)]
+    assert tried == [(2, 6, 2)]
     check(found, scene)
     assert len({float(f) for f in found.focal}) == 1
 
