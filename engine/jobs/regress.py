@@ -69,11 +69,10 @@ class Eyes:
 
     @property
     def wants_masks(self) -> bool:
-        """Whether masks are of any use to it."""
+        """Whether masks must be found; a network that may be shown them does without too."""
         if not isinstance(self.network, PymafNetwork):
             return False
-        asked = self.options.points == "mask" or self.options.suppress
-        return asked or self.network.architecture.mask
+        return self.options.points == "mask" or self.options.suppress
 
     def places(self, said: Said, cast: Cast, focal: np.ndarray) -> np.ndarray:
         """(N, 3) where the bodies are, metres; keypoints say it where the network is told them."""
@@ -91,7 +90,8 @@ def run_regress(params: RegressParams, out: Path, progress: Progress) -> Path:
 
     eyes = open_eyes(params)
     footage = open_footage(params.source, independent=params.independent)
-    masks = masks_of(params, footage, eyes.options.device) if eyes.wants_masks else None
+    wants = eyes.wants_masks or params.masks is not None or params.sam is not None
+    masks = masks_of(params, footage, eyes.options.device) if wants else None
     wanted = Wanted(params.pc2, params.overlay)
     refining = [0.4] if params.refine else []
     progress.plan(0.3, 0.5, *refining, *wanted.shares())
