@@ -11,9 +11,10 @@ from torch import Tensor
 
 from layfigure.engine.bodies.model import Body
 from layfigure.engine.geometry.rotations import matrix_to_axis_angle
+from layfigure.engine.regression.pymaf.body_joints import BodyJoints
 from layfigure.engine.regression.pymaf.camera import project
 from layfigure.engine.regression.pymaf.estimate import Estimate
-from layfigure.engine.regression.pymaf.joints import joints_14, joints_49
+from layfigure.engine.regression.pymaf.joints import joints_14
 from layfigure.engine.regression.pymaf.network import Dense, PymafNetwork
 from pymaf_vectors import assert_same, body, inputs, needed, network, side, stored
 
@@ -99,7 +100,8 @@ def test_stages(plain: Run, masked: Run, smpl: Body, case: str, stage: int) -> N
     name = f"{case}stage{stage}"
     vertices, joints = smpl.turned(said.betas, said.rotations)
     turned = matrix_to_axis_angle(said.rotations).flatten(1)
-    every = joints_49(vertices, joints, side()["J_regressor_extra"])
+    known = BodyJoints(smpl.data, side()["J_regressor_extra"])
+    every = known(vertices[:, known.rows], joints)
     check(f"{name}.verts", vertices)
     check(f"{name}.kp_2d", project(every, said.camera))
     check(f"{name}.theta", torch.cat([said.camera, said.betas, turned], dim=1))

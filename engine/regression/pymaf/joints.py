@@ -46,15 +46,6 @@ MIRRORED_SMPL = tuple(
 )
 
 
-def joints_49(vertices: Tensor, joints: Tensor, extra: Tensor) -> Tensor:
-    """The 49 (N, 49, 3) of SMPL's posed vertices (N, 6890, 3) and joints (N, 24, 3), metres.
-
-    `extra` (9, 6890): SPIN's regressor (J_regressor_extra.npy).
-    """
-    known = torch.cat([joints, vertices[:, CORNERS], extra @ vertices], dim=1)
-    return known[:, CHOSEN]
-
-
 def joints_14(vertices: Tensor, regressor: Tensor) -> Tensor:
     """The 14 joints (N, 14, 3) of 3DPW's and Human3.6M's scores, metres from the pelvis.
 
