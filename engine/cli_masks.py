@@ -30,11 +30,11 @@ def masks_save(
     box: Annotated[
         str | None, typer.Option(help="LEFT,TOP,RIGHT,BOTTOM in pixels, for all pictures.")
     ] = None,
-    point: Annotated[
+    points: Annotated[
         list[str] | None, typer.Option(help="X,Y on the person; may be given again.")
     ] = None,
-    not_: Annotated[
-        list[str] | None, typer.Option("--not", help="X,Y beside the person; may be given again.")
+    beside: Annotated[
+        list[str] | None, typer.Option(help="X,Y beside the person; may be given again.")
     ] = None,
     keypoints: Annotated[
         Path | None, typer.Option(help="OpenPose JSON of the pictures; default: detected.")
@@ -50,8 +50,8 @@ def masks_save(
         "sam": sam,
         "by": by,
         "box": None if box is None else _numbers(box, 4),
-        "points": [_numbers(text, 2) for text in point or ()],
-        "beside": [_numbers(text, 2) for text in not_ or ()],
+        "points": [_numbers(text, 2) for text in points or ()],
+        "beside": [_numbers(text, 2) for text in beside or ()],
         "keypoints": None if keypoints is None else str(keypoints),
         "people": people,
         "original": original,

@@ -15,7 +15,6 @@ from . import (
 
 CLASSES = (
     fit_body.LAYFIGURE_PT_fit_body,
-    picture.LAYFIGURE_PT_picture,
     avatar.LAYFIGURE_PT_avatar,
     avatar.LAYFIGURE_PT_register,
     avatar.LAYFIGURE_PT_train,
@@ -24,6 +23,7 @@ CLASSES = (
     annotate.LAYFIGURE_PT_annotate,
     annotate.LAYFIGURE_PT_annotate_clip,
     animal.LAYFIGURE_PT_animal,
+    picture.LAYFIGURE_PT_picture,
     points.LAYFIGURE_PT_points,
     rig_body.LAYFIGURE_PT_rig_body,
     result.LAYFIGURE_PT_result,

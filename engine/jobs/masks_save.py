@@ -54,7 +54,7 @@ def run_masks_save(params: MasksSaveParams, out: Path, progress: Progress) -> Pa
             "Give a --box as well, or Segment Anything with --sam.",
         )
     if pointed and params.box is None and not params.points:
-        raise InputError("Only points beside the person are given.", "Give a --box or a --point.")
+        raise InputError("Only points beside the person are given.", "Give a --box or --points.")
     footage = open_footage(params.source, independent=True)
     by: Maker = params.by
     if params.sam is not None:

@@ -97,7 +97,7 @@ def test_points_lie_on_the_person(saved: Path, tmp_path: Path) -> None:
 
 def test_pointing(pictures: Path, tmp_path: Path) -> None:
     _, truth, _ = drawn_person()
-    where = ("--box", "30,15,170,225", "--point", "100,90", "--not", "20,20", "--by", "grabcut")
+    where = ("--box", "30,15,170,225", "--points", "100,90", "--beside", "20,20", "--by", "grabcut")
     picture = pictures / "film" / "im00001.png"
     assert run("save", picture, "-o", tmp_path / "out", *where).exit_code == 0
     (entry,) = read_table(tmp_path / "out")
@@ -110,8 +110,8 @@ def test_pointing(pictures: Path, tmp_path: Path) -> None:
     [
         (("--box", "500,10,600,90"), "outside of the picture of 200x240"),
         (("--box", "50,10,50,90"), "no area"),
-        (("--box", "10,10,90,90", "--point", "300,5"), "the point 300,5 lies outside"),
-        (("--point", "100,90"), "how large the person is"),
+        (("--box", "10,10,90,90", "--points", "300,5"), "the point 300,5 lies outside"),
+        (("--points", "100,90"), "how large the person is"),
         (("--box", "10,10"), "4 numbers"),
         (("--sam", "none-such", "--box", "1,1,9,9"), "none-such"),
         (("--by", "colour"), "by:"),

@@ -266,18 +266,18 @@ def test_networks_that_are_refused(tmp_path: Path, network: PymafNetwork) -> Non
         load_person_network(path)
 
 
-def test_what_ships(body: BodyData, people: Samples) -> None:
-    """Small, of the shipped body, and better than its start on people it never saw."""
+def test_what_ships(body: BodyData) -> None:
+    """Small, of the shipped body, and right about people it never saw."""
     assert PERSON.stat().st_size < 16e6
     network, about = load_person_network()
     assert about.body == "layfigure" and about.along_ray and about.architecture == SMALL
-    drawn = [make_person(9_000_000 + k, SMALL.size, crowded=False) for k in range(6)]
+    drawn = [make_person(9_000_000 + k, SMALL.size, crowded=False) for k in range(12)]
     sights = [see_person(one.pixels, (64, 64), 128, 128, one.keypoints, one.mask) for one in drawn]
     truth = torch.from_numpy(np.stack([one.joints3d[:22] for one in drawn]))
     estimate, _ = predict(network, body, Sight.join(sights), PredictOptions())
     joints = SeenBody(body).all(estimate.betas, estimate.rotations)[2][:, :22]
     error = joint_error(aligned(joints, truth), truth)
-    assert error.median() < 0.07
+    assert error.mean() < 0.085
 
 
 def test_official_sizes_are_the_default() -> None:
