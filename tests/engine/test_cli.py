@@ -69,10 +69,11 @@ def test_every_option_of_a_job_is_on_the_command_line() -> None:
     from layfigure.engine.jobs import JOBS
 
     arguments = {"source", "corrections", "annotations"}
+    sets = {f"evaluate_{name}": {"pictures"} for name in ("3dpw", "coco", "lsp")}
+    own = {"avatar_pose": {"motion"}, **sets}
     for job in JOBS:
         text = run(*job.split("_"), "--help")[1]
-        own = {"motion"} if job == "avatar_pose" else set()
-        for name in set(JOBS[job].model_fields) - arguments - own:
+        for name in set(JOBS[job].model_fields) - arguments - own.get(job, set()):
             assert f"--{name.replace('_', '-')}" in text, f"{job} {name}"
 
 
