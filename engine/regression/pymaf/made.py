@@ -14,13 +14,13 @@ from ...geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle, tu
 from ..synthetic_people.pool import People
 from ..synthetic_people.poses import Sampler
 from .body_joints import SeenBody
+from .data.pictures import DENSE
 from .estimate import BETAS, JOINTS
 from .faults import faulty_keypoints, mirrored, with_faults
 from .joints import ANNOTATED, OPENPOSE
 from .samples import Samples, Targets
 from .sight import Sight
 
-_DENSE = 56
 _POOL = 60_000  # poses that are drawn beforehand
 _FAR = 2.5  # half crops from the middle; what is seen beyond is not learned from
 _BOX = (1.0, 1.4)  # sides of crops, of the keypoints' longer side
@@ -67,7 +67,7 @@ def targets_of(
         pose=matrix_to_axis_angle(along).flatten(1),
         betas=betas[:, :BETAS],
         known=torch.ones(count, dtype=torch.bool),
-        dense=torch.zeros(count, 3, _DENSE, _DENSE, dtype=torch.uint8),
+        dense=torch.zeros(count, 3, DENSE, DENSE, dtype=torch.uint8),
         dense_known=torch.zeros(count, dtype=torch.bool),
     )
 
