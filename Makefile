@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 OUT ?= out/demo
 VIDEO ?= examples/dance.mp4
 REAL_BLENDER ?= ../shared/tools/real-blender
+WHEELS ?= build/wheels
 
-.PHONY: install demo lint test test-slow test-blender bench zip clean
+.PHONY: install demo lint test test-slow test-blender bench zip repository wheels docs clean
 
 install: $(VENV)/ready
 
@@ -42,8 +43,8 @@ test-slow: install
 	$(BIN)/python -m pytest tests/engine -m slow
 
 # The lane with real Blender binaries: those of REAL_BLENDER, or BLENDER=path/to/blender.
-test-blender: install zip
-	REAL_BLENDER="$(REAL_BLENDER)" $(BIN)/python -m pytest tests/blender
+test-blender: install zip wheels
+	REAL_BLENDER="$(REAL_BLENDER)" WHEELS="$(abspath $(WHEELS))" $(BIN)/python -m pytest tests/blender
 
 bench: install
 	@test -n "$(DATA)" || { echo "Say on what: make bench DATA=folder"; exit 2; }
@@ -52,6 +53,20 @@ bench: install
 
 zip: install
 	$(BIN)/python tools/build_zip.py
+
+# A folder for any web server, to which Blender can subscribe.
+repository: install
+	$(BIN)/python tools/build_repository.py
+
+# All that Install Engine needs where there is no network. They suit machines of this kind alone:
+# the same system and version of Python.
+wheels:
+	$(PYTHON) -m pip download --disable-pip-version-check --only-binary=:all: \
+		-c constraints.txt -r engine/requirements.txt -d "$(WHEELS)"
+
+docs: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf build dist out

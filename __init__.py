@@ -1,6 +1,16 @@
 """Layfigure: videos, photographs and scans to animated characters. Package and extension."""
 
-__version__ = "0.1.0"
+import tomllib
+from pathlib import Path
+
+
+def _version() -> str:
+    """The manifest's: Blender reads it there, so everything else does, pip included."""
+    manifest = Path(__file__).with_name("blender_manifest.toml")
+    return tomllib.loads(manifest.read_text(encoding="utf-8"))["version"]
+
+
+__version__ = _version()
 
 
 def register() -> None:

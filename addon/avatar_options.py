@@ -62,6 +62,17 @@ class AvatarOptions:
     training_preset: bpy.props.EnumProperty(
         name="Preset", description="How the avatar is trained", items=TRAINING_PRESETS
     )
+    steps_known: bpy.props.BoolProperty(
+        name="Steps",
+        description="Train a number of steps of your own: fewer are quicker and rougher",
+    )
+    training_steps: bpy.props.IntProperty(
+        name="Steps",
+        description="How many steps the training takes",
+        default=500,
+        min=1,
+        soft_max=20000,
+    )
     colour: bpy.props.BoolProperty(
         name="Colour", description="Learn the colours of the scans as well", default=True
     )

@@ -46,6 +46,7 @@ def train_request(settings: LayfigureSettings, start_over: bool = False) -> Requ
         "body": settings.body.strip() or "layfigure",
         "method": settings.training_method,
         "preset": settings.training_preset,
+        "steps": settings.training_steps if settings.steps_known else None,
         "colour": settings.colour,
     }
     out = training_out(settings, start_over)

@@ -18,6 +18,15 @@ def new_action(datablock: bpy.types.ID, name: str) -> bpy.types.Action:
     return action
 
 
+def refresh_action(datablock: bpy.types.ID) -> None:
+    """Let Blender see the curves that the action of `datablock` was given since it got it."""
+    animation = datablock.animation_data
+    slot = getattr(animation, "action_slot", None)  # 4.4 on
+    animation.action = animation.action
+    if slot is not None:
+        animation.action_slot = slot
+
+
 def new_fcurve(datablock: bpy.types.ID, path: str, index: int, group: str) -> bpy.types.FCurve:
     """An empty curve for one channel in the action of `datablock`."""
     action = datablock.animation_data.action
@@ -36,11 +45,10 @@ def fcurves(datablock: bpy.types.ID) -> list[bpy.types.FCurve]:
 
 
 def remove_fcurve(datablock: bpy.types.ID, path: str) -> None:
-    """Take the curve of `path` away from `datablock`, where there is one."""
+    """Take the curves of `path`, one for each of its components, away from `datablock`."""
     curves = _owner_of_curves(datablock)
-    found = curves.find(path) if curves is not None else None
-    if found is not None:
-        curves.remove(found)
+    for curve in [curve for curve in curves or () if curve.data_path == path]:
+        curves.remove(curve)
 
 
 def _owner_of_curves(datablock: bpy.types.ID) -> Any:
@@ -77,12 +85,17 @@ def set_film_output(render: bpy.types.RenderSettings) -> None:
     render.ffmpeg.audio_codec = "NONE"
 
 
-def set_still_output(render: bpy.types.RenderSettings) -> None:
-    """PNG pictures."""
+def set_still_output(
+    render: bpy.types.RenderSettings, exr: bool = False, transparent: bool = False
+) -> None:
+    """PNG pictures, or OpenEXR ones of 16 bits."""
+    settings = render.image_settings
     if BLENDER_5:
-        render.image_settings.media_type = "IMAGE"
-    render.image_settings.file_format = "PNG"
-    render.image_settings.color_mode = "RGB"
+        settings.media_type = "IMAGE"
+    settings.file_format = "OPEN_EXR" if exr else "PNG"
+    settings.color_mode = "RGBA" if transparent else "RGB"
+    if exr:
+        settings.color_depth, settings.exr_codec = "16", "ZIP"
 
 
 def compositor(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, Any]:
@@ -98,10 +111,11 @@ def compositor(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, Any]:
     return tree, tree.nodes.new("CompositorNodeComposite").inputs["Image"]
 
 
-def alpha_over(tree: bpy.types.NodeTree) -> tuple[Any, Any, Any]:
+def alpha_over(tree: bpy.types.NodeTree, opacity: float = 1.0) -> tuple[Any, Any, Any]:
     """A node that lays a picture over another: its sockets background, foreground, result."""
     node = tree.nodes.new("CompositorNodeAlphaOver")
     pictures = [socket for socket in node.inputs if socket.type == "RGBA"]
+    next(socket for socket in node.inputs if socket.type == "VALUE").default_value = opacity
     return pictures[0], pictures[1], node.outputs[0]
 
 
@@ -174,3 +188,9 @@ def denoise(scene: bpy.types.Scene) -> None:
         scene.cycles.use_denoising = False
         return
     scene.cycles.use_denoising = True
+
+
+def call(operator: Any, **options: Any) -> set[str]:
+    """Run `operator` with those of the `options` that it has in this Blender."""
+    known = operator.get_rna_type().properties
+    return operator(**{name: value for name, value in options.items() if name in known})

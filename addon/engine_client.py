@@ -16,6 +16,7 @@ from typing import Any
 from ..engine.formats.protocol import decode, encode
 
 _TAIL_BYTES = 4000
+_LOG_BYTES = 1_000_000  # a longer log is begun anew
 # Blender may set these for its own Python; another Python must not see them.
 _BLENDERS_OWN = (
     *("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "PYTHONPLATLIBDIR"),
@@ -32,7 +33,10 @@ def clean_environment(environment: Mapping[str, str] | None = None) -> dict[str,
 
 
 def process_options() -> dict[str, Any]:
-    """Popen arguments that give a child a group of its own (and no console window on Windows)."""
+    """Popen arguments that give a child a group of its own (and no console window on Windows).
+
+    It then hears nothing of what ends Blender: neither Ctrl C nor a terminal that is closed.
+    """
     if os.name == "nt":
         return {"creationflags": 0x08000000 | 0x00000200}  # CREATE_NO_WINDOW, NEW_PROCESS_GROUP
     return {"start_new_session": True}
@@ -58,7 +62,8 @@ class EngineClient:
     Args:
         command: program and arguments of the engine.
         env: its environment.
-        log: file that takes what the engine writes on stderr; started anew with the process.
+        log: file that takes what the engine writes on stderr, after what stands in it already: an
+            engine that went on without its Blender may still write there.
     """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Path) -> None:
@@ -68,11 +73,15 @@ class EngineClient:
         self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._process: subprocess.Popen | None = None
         self._reader: threading.Thread | None = None
+        self._log_from = 0  # where in the log this process begins
 
     def start(self) -> None:
         """Start the process. Raises OSError when the program cannot be run."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        if self.log.is_file() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.write_bytes(b"")
+        with self.log.open("ab") as log:
+            self._log_from = log.tell()
             self._process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.PIPE,
@@ -136,9 +145,13 @@ class EngineClient:
         if not self.log.is_file():
             return []
         with self.log.open("rb") as stream:
-            stream.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
+            stream.seek(max(self._log_from, self.log.stat().st_size - _TAIL_BYTES))
             text = stream.read().decode(errors="replace")
         return [line for line in text.splitlines() if line.strip()][-lines:]
+
+    def leave(self) -> None:
+        """Let the process go on alone: it hears nothing more, and nobody reads what it says."""
+        self._close(reading=False)
 
     def kill(self) -> None:
         """End the process at once."""

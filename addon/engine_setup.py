@@ -1,9 +1,7 @@
-"""Where the engine is: its Python, its command line, the folder it may be installed in."""
+"""Where the engine is: its Python, its command line, the folder that is the add-on's."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import bpy
@@ -16,7 +14,6 @@ ROOT = __package__.rpartition(".addon")[0]
 ROOT_FOLDER = Path(__file__).resolve().parents[1]
 LAUNCHER = ROOT_FOLDER / "engine" / "launch.py"
 REQUIREMENTS = ROOT_FOLDER / "engine" / "requirements.txt"
-ENVIRONMENT = "engine"  # folder of the installed engine, in the extension's user folder
 
 
 def user_folder() -> Path:
@@ -57,47 +54,7 @@ def connect() -> EngineClient:
     return EngineClient(command, clean_environment(), user_folder() / "engine.log")
 
 
-def environment_python(folder: Path) -> Path:
-    """The Python of a virtual environment."""
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def install_commands(base_python: str, folder: Path) -> list[list[str]]:
-    """The commands that make the engine's environment in `folder` from the Python `base_python`."""
-    pip = [str(environment_python(folder)), "-m", "pip", "install", "--disable-pip-version-check"]
-    return [
-        [base_python, "-c", _ASK_VERSION],
-        [base_python, "-m", "venv", "--clear", str(folder)],
-        [*pip, "--progress-bar", "off", "-r", str(REQUIREMENTS)],
-    ]
-
-
-def report_lines(text: str) -> list[tuple[str, str]]:
-    """What `doctor --json` printed as (state, line), state one of ok, warning, error."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        report = json.loads(text[start : end + 1])
-        return [
-            (
-                "ok" if found["ok"] else "error" if found["needed"] else "warning",
-                f"{found['name']}: {found['detail']}",
-            )
-            for found in report["findings"]
-        ]
-    except (ValueError, KeyError, TypeError):
-        return []
-
-
 def device() -> str:
     """What the user wants the engine to compute on."""
     chosen = preferences()
     return chosen.device if chosen else "auto"
-
-
-# mediapipe, which finds the keypoints, has no wheels for later ones
-_ASK_VERSION = (
-    "import sys; v = sys.version_info; "
-    "ok = (3, 11) <= v[:2] <= (3, 12); "
-    "print('Python', sys.version.split()[0]); "
-    "sys.exit(None if ok else 'Python %d.%d does not do: name 3.11 or 3.12.' % v[:2])"
-)

@@ -36,6 +36,7 @@ class FitOptions:
     focal: bpy.props.FloatProperty(
         name="Focal Length",
         description="Focal length in pixels (millimetres × picture width ÷ sensor width)",
+        subtype="PIXEL",
         default=1200.0,
         min=10.0,
         soft_max=10000.0,

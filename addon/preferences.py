@@ -1,17 +1,19 @@
-"""The add-on's preferences: which Python runs the engine, and how to get one."""
-
-import os
+"""The add-on's preferences: which engine, how one is installed, the user's model files."""
 
 import bpy
 
+from ..panels.models import draw_models
+from ..panels.setup import draw_engine, draw_install, draw_tail
 from .engine_setup import ROOT
 from .session import session
-
-_LOG_LINES = 8
 
 
 def _engine_changed(_self: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
     session.engine_changed()
+
+
+def _wishes_changed(_self: bpy.types.AddonPreferences, _context: bpy.types.Context) -> None:
+    session.setup.wishes_changed()
 
 
 class LayfigurePreferences(bpy.types.AddonPreferences):
@@ -21,14 +23,15 @@ class LayfigurePreferences(bpy.types.AddonPreferences):
 
     engine_python: bpy.props.StringProperty(
         name="Engine Python",
-        description="Python 3.11 or newer that has the engine's libraries (torch and others)",
+        description="The Python, 3.11 or newer, that has the engine's libraries (torch and others)",
         subtype="FILE_PATH",
         update=_engine_changed,
     )
-    base_python: bpy.props.StringProperty(
-        name="Made With",
-        description="Python 3.11 or 3.12 from which the engine's environment is made",
-        default="python" if os.name == "nt" else "python3",
+    own_python: bpy.props.StringProperty(
+        name="Python",
+        description="A Python, 3.11 or newer, in which you have installed the engine's libraries: "
+        "the program python of an environment",
+        subtype="FILE_PATH",
     )
     device: bpy.props.EnumProperty(
         name="Device",
@@ -40,55 +43,53 @@ class LayfigurePreferences(bpy.types.AddonPreferences):
             ("mps", "Metal", "A GPU of Apple"),
         ),
     )
+    keep_running: bpy.props.BoolProperty(
+        name="Go On When Blender Closes",
+        description="The engine finishes the jobs that run or wait when Blender is closed; their "
+        "results stand in the panel Jobs the next time",
+        default=True,
+    )
+    torch_build: bpy.props.EnumProperty(
+        name="Torch",
+        description="Which build of torch is installed",
+        items=(
+            ("AUTO", "Automatic", "The right one for this computer"),
+            ("CPU", "CPU", "Smaller; it computes on the processor"),
+            ("CUDA", "CUDA", "Larger; it computes on a GPU of NVIDIA"),
+        ),
+        update=_wishes_changed,
+    )
+    base_python: bpy.props.StringProperty(
+        name="Made With",
+        description="Python 3.11 or 3.12 from which the engine's environment is made. "
+        "Empty: one is found",
+        subtype="FILE_PATH",
+        update=_wishes_changed,
+    )
+    wheels: bpy.props.StringProperty(
+        name="Wheels",
+        description="A folder of wheels to install from, without the network. Empty: from PyPI",
+        subtype="DIR_PATH",
+        update=_wishes_changed,
+    )
+    show_check: bpy.props.BoolProperty(
+        name="What the Engine Has", description="All that its last check has found"
+    )
+    show_install: bpy.props.BoolProperty(
+        name="Install Engine", description="Let the add-on install an engine", default=True
+    )
+    show_choices: bpy.props.BoolProperty(
+        name="Other Choices", description="Torch, base Python, a folder of wheels"
+    )
+    show_log: bpy.props.BoolProperty(name="Log", description="The last lines of the installation")
+    show_models: bpy.props.BoolProperty(
+        name="Your Model Files", description="Bodies, animals, priors and networks of others"
+    )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw what the session knows; nothing is looked up here."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        row = layout.row(align=True)
-        row.prop(self, "engine_python")
-        row.operator("layfigure.check_engine", text="Check", icon="CHECKMARK")
-        layout.prop(self, "device")
-        _draw_check(layout)
-        layout.separator()
-        _draw_install(layout, self)
-
-
-def _draw_check(layout: bpy.types.UILayout) -> None:
-    if session.check is None:
-        return
-    box = layout.box().column(align=True)
-    if session.check.status == "running":
-        box.label(text="Asking the engine…", icon="TIME")
-    icons = {"ok": "CHECKMARK", "warning": "INFO"}
-    for state, line in session.check_lines:
-        box.label(text=line, icon=icons.get(state, "ERROR"))
-
-
-def _draw_install(layout: bpy.types.UILayout, chosen: LayfigurePreferences) -> None:
-    task = session.install
-    if task is not None and task.status == "running":
-        row = layout.row(align=True)
-        row.label(text="Installing the engine. This takes some minutes.", icon="TIME")
-        row.operator("layfigure.cancel_install", text="Cancel", icon="X")
-    else:
-        layout.label(text="No Python with the engine's libraries yet?")
-        row = layout.row(align=True)
-        row.prop(chosen, "base_python")
-        row.operator("layfigure.install_engine", text="Install Engine", icon="IMPORT")
-        if not bpy.app.online_access:
-            layout.label(
-                text="Installing needs Allow Online Access (Preferences, System, Network).",
-                icon="INFO",
-            )
-    if task is None:
-        return
-    box = layout.box().column(align=True)
-    box.scale_y = 0.8
-    for line in list(task.lines)[-_LOG_LINES:]:
-        box.label(text=line)
-    if task.status != "running":
-        outcome = {"done": "The engine is installed.", "cancelled": "Cancelled."}
-        icon = "CHECKMARK" if task.status == "done" else "ERROR"
-        box.label(text=outcome.get(task.status, task.error), icon=icon)
+        draw_engine(self.layout, context, self)
+        self.layout.prop(self, "keep_running")
+        draw_install(self.layout, context, self)
+        draw_models(self.layout, context, self)
+        draw_tail(self.layout)

@@ -5,18 +5,15 @@ import bpy
 from .animal_options import AnimalOptions
 from .annotate_options import AnnotateOptions
 from .avatar_options import AvatarOptions
+from .export_options import ExportSettings
 from .fit_options import FitOptions
+from .motion_options import MotionOptions
 from .picture_options import PictureOptions
 
 SOURCES = (
     ("VIDEO", "Video", "A film of one or more people", "FILE_MOVIE", 0),
     ("IMAGES", "Pictures", "A folder of pictures", "IMAGE_DATA", 1),
     ("KEYPOINTS", "Keypoints", "A folder of OpenPose JSON files", "POSE_HLT", 2),
-)
-PRESETS = (
-    ("GENERIC", "Generic", "Blender's scale and our bone names"),
-    ("UNREAL", "Unreal", "Centimetres and the bone names of Unreal's mannequin"),
-    ("UNITY", "Unity", "Unity's axes and the bone names that its humanoid avatar finds"),
 )
 
 
@@ -26,6 +23,8 @@ class LayfigureSettings(
     AvatarOptions,
     AnnotateOptions,
     AnimalOptions,
+    ExportSettings,
+    MotionOptions,
     bpy.types.PropertyGroup,
 ):
     """The fields of the sidebar, saved with the scene."""
@@ -65,7 +64,4 @@ class LayfigureSettings(
     )
     edit_face: bpy.props.BoolProperty(
         name="Face", description="Tracks for the 70 points of the face as well"
-    )
-    preset: bpy.props.EnumProperty(
-        name="Preset", description="The program that will read the FBX", items=PRESETS
     )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 
 import bpy
 
 from ..engine.formats.errors import InputError
 from . import engine_setup as setup
-from .engine_client import clean_environment
-from .jobs import DONE, Job, JobList
+from .job import DONE, Job
+from .jobs import JobList
+from .jobs_shown import show_jobs
+from .requests import free_folder
 from .scene.preview import remove_preview, show_preview
-from .task import Task
-from .training import Training
+from .setup_session import SetupSession
+from .training import Training, unfinished
 
 TICK_S = 0.1
 BUDGET_S = 0.005
@@ -30,16 +31,24 @@ class Session:
     """The one live state of the add-on outside Blender's data."""
 
     def __init__(self) -> None:
+        self._clock = self._tick  # Blender knows a timer by the object: a method is a new one
         self._begin()
 
     def _begin(self) -> None:
         self.jobs = JobList(setup.connect)
-        self.check: Task | None = None
-        self.check_lines: list[tuple[str, str]] = []
-        self.install: Task | None = None
-        self._install_folder: Path | None = None
+        self.setup = SetupSession(self.wake, self._engine_is_free)
         self._to_import: list[Job] = []
+        self.arriving: Job | None = None  # whose result is being built
+        self._stale = True  # what is drawn
         self.training: Training | None = None  # the one that runs or ran last
+
+    def open(self) -> None:
+        """Take up the list of jobs that earlier sessions left."""
+        try:
+            self.jobs.open(setup.user_folder() / "jobs")
+        except OSError as error:
+            log.warning("The list of jobs cannot be kept: %s", error)
+        self.wake()
 
     # ------------------------------------------------------------ what operators call
 
@@ -52,73 +61,96 @@ class Session:
         import_result: bool,
         import_options: dict | None = None,
     ) -> Job:
-        """Give the engine a job. Without a window it is done when this returns."""
-        setup.engine_command()  # raises InputError when no engine is set
-        job = self.jobs.submit(name, label, params, out, import_result, import_options)
+        """Give the engine a job; it waits until those before it are over. Another job may write to
+        `out` by then: the folder gets a number. Without a window all is done when this returns.
+
+        Raises InputError when no engine is set, and for a training that runs or waits already.
+        """
+        setup.engine_command()
+        planned = {other.out for other in self.jobs.jobs if not other.ended}
+        if name == "avatar_train" and out in planned:
+            raise InputError(f"{label}: this training runs or waits already.", "See Jobs, below.")
+        out = free_folder(out, lambda path: path in planned or (path != out and path.exists()))
+        job = self.jobs.submit(
+            *(name, label, params, out, import_result, import_options), keep=self.goes_on()
+        )
         if bpy.app.background:
             self.jobs.wait(job, _log_progress)
             self._collect()
+            self._show()
         else:
             self.wake()
         return job
+
+    def retry(self, job: Job) -> Job:
+        """Give an ended `job` again, in whose place the new one stands; a training goes on.
+
+        Raises InputError as `run`.
+        """
+        goes_on = job.name == "avatar_train" and unfinished(job.out)
+        out = job.out if goes_on else free_folder(job.out)
+        arrives = job.name in FIELDS or bpy.context.scene.layfigure.import_when_done
+        again = self.run(job.name, job.label, job.params, out, arrives, job.import_options)
+        self.jobs.remove(job)
+        self.wake()
+        return again
+
+    def bring_in(self, job: Job) -> None:
+        """Bring the result of a `job` that is done into this scene. Raises RuntimeError as the
+        import operator reports."""
+        assert job.folder is not None
+        if job.name in FIELDS:
+            field, note = FIELDS[job.name]
+            setattr(bpy.context.scene.layfigure, field, str(job.folder))
+        else:
+            options, note = job.import_options, "Imported"
+            bpy.ops.layfigure.import_result("EXEC_DEFAULT", directory=str(job.folder), **options)
+        self.arrived(job, note)
+
+    def arrived(self, job: Job, note: str) -> None:
+        """The result of `job` is in the scene, or `note` says why not."""
+        job.note, self.arriving = note, None
+        job.mine = True  # from here on this Blender knows best what became of it
+        self.wake()
 
     def cancel(self, job: Job) -> None:
         """End a job."""
         self.jobs.cancel(job)
         self.wake()
 
-    def start_check(self) -> Task:
-        """Run the engine's doctor. Raises InputError when no engine is set."""
-        command = setup.engine_command("doctor", "--json")
-        self.check_lines = []
-        self.check = Task("check", [command], clean_environment()).start()
-        self._follow(self.check)
-        return self.check
+    def remove(self, *jobs: Job) -> None:
+        """Take jobs that are over from the list."""
+        for job in jobs:
+            self.jobs.remove(job)
+        self.wake()
 
-    def start_install(self, base_python: str) -> Task:
-        """Make a virtual environment with the engine's libraries in the add-on's own folder.
-
-        Raises InputError without online access or when an installation runs already.
-        """
-        if not bpy.app.online_access:
-            raise InputError(
-                "Blender may not use the network.",
-                "Turn on Allow Online Access in the preferences (System, Network).",
-            )
-        if self.install is not None and self.install.status == "running":
-            raise InputError("The engine is being installed already.", "Wait or cancel.")
-        folder = setup.user_folder() / setup.ENVIRONMENT
-        self._install_folder = folder
-        self.install = Task(
-            "install", setup.install_commands(base_python, folder), clean_environment()
-        ).start()
-        self._follow(self.install)
-        return self.install
+    def goes_on(self) -> bool:
+        """Whether the engine finishes its jobs when Blender is closed."""
+        chosen = setup.preferences()
+        return not bpy.app.background and chosen is not None and chosen.keep_running
 
     def engine_changed(self) -> None:
         """The user chose another engine: the old one goes as soon as it has nothing to do."""
-        self.check, self.check_lines = None, []
+        self.setup.forget_check()
         if self.jobs.active is None:
             self.jobs.close()
 
     def forget_scene(self) -> None:
         """Another file was opened: what runs now is not imported into it."""
         self._to_import.clear()
+        self.arriving = None
         remove_preview()  # a file may have been saved with it
         for job in self.jobs.jobs:
             if not job.ended:
                 job.import_result = False
+        self.wake()
 
-    def close(self) -> None:
-        """End every process and forget everything."""
-        if bpy.app.timers.is_registered(self._tick):
-            bpy.app.timers.unregister(self._tick)
-        for task in (self.check, self.install):
-            if task is not None and task.status == "running":
-                task.cancel()
-                task.wait(5)
-        self._settle_install()
-        self.jobs.close()
+    def close(self, leave: bool = False) -> None:
+        """End every process and forget everything; with `leave` the engine finishes its jobs."""
+        if bpy.app.timers.is_registered(self._clock):
+            bpy.app.timers.unregister(self._clock)
+        self.setup.close()
+        self.jobs.close(leave)
         self._watch_training()
         self._begin()
 
@@ -126,36 +158,36 @@ class Session:
 
     def wake(self) -> None:
         """Let the clock tick until nothing runs."""
-        if not bpy.app.background and not bpy.app.timers.is_registered(self._tick):
+        self._stale = True
+        if not bpy.app.background and not bpy.app.timers.is_registered(self._clock):
             # persistent: a job goes on when another file is opened
-            bpy.app.timers.register(self._tick, first_interval=0.0, persistent=True)
-        redraw()
+            bpy.app.timers.register(self._clock, first_interval=0.0, persistent=True)
 
     def drain(self) -> bool:
         """One tick: read what has come in and act on it. True while there is more to come."""
         changed = self.jobs.drain(BUDGET_S)
         changed = self._collect() or changed
         changed = self._watch_training() or changed
-        for task in (self.check, self.install):
-            if task is not None and task.changed():
-                changed = True
-        if self.check is not None and self.check.status != "running" and not self.check_lines:
-            self.check_lines = _check_lines(self.check)
-        self._settle_install()
-        if changed:
-            redraw()
-        busy = any(t is not None and t.status == "running" for t in (self.check, self.install))
-        return busy or self.jobs.active is not None or bool(self._to_import)
+        changed = self.setup.drain() or changed
+        if changed or self._stale:
+            self._show()
+        return self.setup.busy or self.jobs.busy or bool(self._to_import)
 
     def _tick(self) -> float | None:
         return TICK_S if self.drain() else None
 
-    def _follow(self, task: Task) -> None:
-        if bpy.app.background:
-            task.wait()
-            self.drain()
-        else:
-            self.wake()
+    def _show(self) -> None:
+        self._stale = False
+        self.jobs.save()
+        show_jobs(self.jobs.jobs)
+        redraw()
+
+    def _engine_is_free(self) -> bool:
+        """Whether no job needs the engine; its process has then ended."""
+        if self.jobs.busy:
+            return False
+        self.jobs.close()
+        return True
 
     # ------------------------------------------------------------ results
 
@@ -165,24 +197,24 @@ class Session:
             if job.status == DONE and job.import_result:
                 job.import_result = False
                 if job.name in FIELDS:
-                    field, job.note = FIELDS[job.name]
-                    setattr(bpy.context.scene.layfigure, field, str(job.folder))
+                    self.bring_in(job)
                 else:
                     self._to_import.append(job)
-        if not self._to_import:
+        if not self._to_import or self.arriving is not None:
             return False
-        if _scene_is_taken():
+        if scene_is_taken():
             waits = "Leave Edit Mode to import it" if bpy.context.mode != "OBJECT" else "Rendering"
             changed = self._to_import[0].note != waits
             self._to_import[0].note = waits
             return changed
         job = self._to_import.pop(0)
-        assert job.folder is not None
         try:
-            import_folder(job.folder, job.import_options)
-            job.note = "Imported"
+            if bpy.app.background:
+                self.bring_in(job)
+            else:
+                _import_in_steps(job)
         except RuntimeError as error:  # what the operator reported
-            job.note = str(error).removeprefix("Error: ").strip()
+            self.arrived(job, str(error).removeprefix("Error: ").strip())
         return True
 
     def _watch_training(self) -> bool:
@@ -196,7 +228,8 @@ class Session:
             self.training = Training(job.out)
         changed = self.training.look()
         # the scene is not the training's own any more when another file has been opened
-        preview = None if _scene_is_taken() else self.training.take_preview()
+        taken = scene_is_taken() or self.arriving is not None
+        preview = None if taken else self.training.take_preview()
         if preview is not None and job.import_result:
             try:
                 show_preview(bpy.context.scene, preview)
@@ -204,29 +237,15 @@ class Session:
                 log.warning("%s", error)
         return changed
 
-    def _settle_install(self) -> None:
-        """After an installation: take the new Python, or leave nothing behind."""
-        if self._install_folder is None or self.install is None or self.install.status == "running":
-            return
-        folder, self._install_folder = self._install_folder, None
-        chosen = setup.preferences()
-        if self.install.status != DONE:
-            shutil.rmtree(folder, ignore_errors=True)
-        elif chosen is not None:
-            chosen.engine_python = str(setup.environment_python(folder))
 
-
-def import_folder(folder: Path, options: dict) -> None:
-    """Run the import operator with an undo step of its own. Raises RuntimeError as it reports."""
-    if bpy.app.background:  # without undo: there is no undo stack, and asking for one crashes
-        bpy.ops.layfigure.import_result("EXEC_DEFAULT", directory=str(folder), **options)
-        return
+def _import_in_steps(job: Job) -> None:
+    """Begin the import, which is an undo step. Raises RuntimeError as the operator reports."""
     # a timer has no window of its own
     window = bpy.context.window or bpy.context.window_manager.windows[0]
     area = next((a for a in window.screen.areas if a.type == "VIEW_3D"), window.screen.areas[0])
     region = next(r for r in area.regions if r.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
-        bpy.ops.layfigure.import_result("EXEC_DEFAULT", True, directory=str(folder), **options)
+        bpy.ops.layfigure.import_job("INVOKE_DEFAULT", True, job_id=job.id)
 
 
 def redraw() -> None:
@@ -241,20 +260,13 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-def _scene_is_taken() -> bool:
+def scene_is_taken() -> bool:
     """True while nothing may be built."""
     return bpy.app.is_job_running("RENDER") or bpy.context.mode != "OBJECT"
 
 
 def _log_progress(job: Job) -> None:
     log.info("%s: %d/%d %s", job.label, job.step, job.total, job.message)
-
-
-def _check_lines(task: Task) -> list[tuple[str, str]]:
-    lines = setup.report_lines("\n".join(task.lines))
-    if task.status == "failed" and not lines:
-        return [("error", f"The engine cannot run: {task.error}")]
-    return lines or [("error", "The engine gave no report.")]
 
 
 session = Session()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from .cli_animal import animal
 from .cli_avatar import avatar
+from .cli_batch import batch
 from .cli_evaluate import evaluate
 from .cli_masks import masks
 from .cli_regress import regress
@@ -194,6 +196,7 @@ def _tell_notes(folder: Path) -> None:
 
 
 app.command("regress")(regress)
+app.command("batch")(batch)
 
 
 @models.command("add")
@@ -216,12 +219,18 @@ def models_add(
 
 
 @models.command("list")
-def models_list() -> None:
+def models_list(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
     """The registered model files."""
     from .bodies.models import registered
 
     with sentences():
-        for model in registered().values():
+        models = registered().values()
+        if as_json:
+            print(json.dumps([asdict(model) | {"there": model.there} for model in models]))
+            return
+        for model in models:
             print(f"{model.name:24}{model.kind:10}{model.path}{'' if model.there else '  MISSING'}")
 
 

@@ -21,6 +21,7 @@ _PACKAGES = (
     ("mediapipe", "mediapipe", "finding people in footage (without it: OpenPose JSON only)", False),
     ("pycocotools", "pycocotools", "COCO's scores (layfigure evaluate coco)", False),
     ("transformers", "transformers", "Segment Anything (layfigure masks --sam)", False),
+    ("ray", "ray", "batches of clips (layfigure batch)", False),
     ("pymeshlab", "pymeshlab", "meshes from the points of surface elements", False),
 )
 

@@ -3,7 +3,7 @@
 import bpy
 
 from ..addon.animal_requests import animal_request
-from .base import LayfigureOperator, engine_waits, give
+from .base import LayfigureOperator, engine_is_set, give
 
 
 class LAYFIGURE_OT_fit_animal(LayfigureOperator, bpy.types.Operator):
@@ -15,13 +15,13 @@ class LAYFIGURE_OT_fit_animal(LayfigureOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There is an engine, it is free, and film and annotations are chosen."""
+        """There is an engine, and film and annotations are chosen."""
         settings = context.scene.layfigure
         for field, what in (("annotate_film", "the film"), ("animal_annotations", "its points")):
             if not getattr(settings, field):
                 cls.poll_message_set(f"Choose {what} first")
                 return False
-        return engine_waits(cls)
+        return engine_is_set(cls)
 
     def run(self, context: bpy.types.Context) -> None:
         """Give the job to the engine."""

@@ -73,9 +73,13 @@ class LAYFIGURE_OT_annotate_start(LayfigureOperator, bpy.types.Operator):
     film: bpy.props.StringProperty(
         name="Film", description="Empty: the clip of the Clip Editor", subtype="FILE_PATH"
     )
-    animal: bpy.props.StringProperty(name="Animal", default="animal")
-    points: bpy.props.EnumProperty(name="Keypoints", items=LISTS)
-    body: bpy.props.StringProperty(name="Body", subtype="FILE_PATH")
+    animal: bpy.props.StringProperty(
+        name="Animal", description="What the animal is called", default="animal"
+    )
+    points: bpy.props.EnumProperty(name="Keypoints", description="Which points it has", items=LISTS)
+    body: bpy.props.StringProperty(
+        name="Body", description="The file whose keypoints are taken", subtype="FILE_PATH"
+    )
 
     def run(self, context: bpy.types.Context) -> None:
         """Make them and open the clip."""
@@ -101,7 +105,12 @@ class LAYFIGURE_OT_annotate_hide(AnnotateOperator, bpy.types.Operator):
     keypoint: bpy.props.StringProperty(
         name="Keypoint", description="Empty: the selected ones", options={"SKIP_SAVE"}
     )
-    hidden: bpy.props.BoolProperty(name="Hidden", default=True, options={"SKIP_SAVE"})
+    hidden: bpy.props.BoolProperty(
+        name="Hidden",
+        description="The point cannot be seen in this frame; off: it can",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Alt shows again."""
@@ -142,7 +151,14 @@ class LAYFIGURE_OT_annotate_jump(AnnotateOperator, bpy.types.Operator):
     bl_label = "Jump to Annotated Frame"
     bl_options = {"REGISTER"}
 
-    step: bpy.props.IntProperty(name="Step", default=1, min=-1, max=1, options={"SKIP_SAVE"})
+    step: bpy.props.IntProperty(
+        name="Step",
+        description="1: the next annotated frame; -1: the one before",
+        default=1,
+        min=-1,
+        max=1,
+        options={"SKIP_SAVE"},
+    )
 
     def run(self, context: bpy.types.Context) -> None:
         """Show it."""

@@ -23,7 +23,9 @@ class LAYFIGURE_OT_annotate_point(AnnotateOperator, bpy.types.Operator):
     place: bpy.props.FloatVectorProperty(
         name="Place", description="In pixels of the film from its top left", size=2
     )
-    hidden: bpy.props.BoolProperty(name="Hidden", options={"SKIP_SAVE"})
+    hidden: bpy.props.BoolProperty(
+        name="Hidden", description="The point is there but cannot be seen", options={"SKIP_SAVE"}
+    )
 
     def run(self, context: bpy.types.Context) -> None:
         """Set one keypoint."""

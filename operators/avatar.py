@@ -3,7 +3,7 @@
 import bpy
 
 from ..addon.avatar_requests import pose_request, rig_request, train_request
-from .base import LayfigureOperator, engine_waits, give
+from .base import LayfigureOperator, engine_is_set, give
 
 
 class LAYFIGURE_OT_train_avatar(LayfigureOperator, bpy.types.Operator):
@@ -22,8 +22,8 @@ class LAYFIGURE_OT_train_avatar(LayfigureOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """There is an engine and it is free."""
-        return engine_waits(cls)
+        """There is an engine."""
+        return engine_is_set(cls)
 
     def run(self, context: bpy.types.Context) -> None:
         """Give the job to the engine."""
@@ -35,11 +35,11 @@ class _WithAvatar(LayfigureOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There is an engine, it is free and there is an avatar."""
+        """There is an engine and there is an avatar."""
         if not context.scene.layfigure.avatar:
             cls.poll_message_set("Choose the folder of an avatar first, or train one")
             return False
-        return engine_waits(cls)
+        return engine_is_set(cls)
 
 
 class LAYFIGURE_OT_pose_avatar(_WithAvatar, bpy.types.Operator):

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..addon.engine_setup import device, engine_python
-from ..addon.jobs import FAILED
+from ..addon.job import FAILED, Job
 from ..addon.session import session
 from ..engine.formats.errors import InputError
 
@@ -35,14 +35,26 @@ class LayfigureOperator:
         return {"FINISHED"}
 
 
-def engine_waits(operator: type[bpy.types.Operator]) -> bool:
-    """True when there is an engine that is free; else `operator` tells why its button is grey."""
-    if not engine_python():
-        operator.poll_message_set("No engine is set up: see the add-on's preferences")
-    elif session.jobs.active is not None:
-        operator.poll_message_set("A job is running")
-    else:
+class OfJob(LayfigureOperator):
+    """Mixin: about one job of the list."""
+
+    job_id: bpy.props.StringProperty(
+        name="Job", description="Id of the job", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    def job(self) -> Job:
+        """The job. Raises InputError when it is not in the list any more."""
+        job = session.jobs.find(self.job_id)
+        if job is None:
+            raise InputError("This job is not in the list any more.")
+        return job
+
+
+def engine_is_set(operator: type[bpy.types.Operator]) -> bool:
+    """True when there is an engine, free or not; else `operator` tells why its button is grey."""
+    if engine_python():
         return True
+    operator.poll_message_set("No engine is set up: see the add-on's preferences")
     return False
 
 

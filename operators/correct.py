@@ -11,7 +11,7 @@ from ..addon.scene.tracks import keypoints_to_clip, read_changes
 from ..engine.formats.corrections import save_corrections
 from ..engine.formats.errors import InputError
 from ..engine.formats.result import read_result
-from .base import LayfigureOperator, engine_waits, give
+from .base import LayfigureOperator, engine_is_set, give
 
 
 class LAYFIGURE_OT_keypoints_to_tracks(LayfigureOperator, bpy.types.Operator):
@@ -57,12 +57,12 @@ class LAYFIGURE_OT_refit(LayfigureOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There is an engine, it is free, and there are tracks."""
+        """There is an engine, and there are tracks."""
         found = origin_in(context)
         if found is None or clip_of(found.folder) is None:
             cls.poll_message_set("Press Edit Keypoints first")
             return False
-        return engine_waits(cls)
+        return engine_is_set(cls)
 
     def run(self, context: bpy.types.Context) -> None:
         """Write down what changed and give the job to the engine."""

@@ -3,9 +3,9 @@
 import bpy
 
 from ..addon.scene.correctives import has_correctives, update_correctives
-from ..addon.scene.export_fbx import skinned_meshes
+from ..addon.scene.export_stage import skinned_meshes
 from .base import LayfigureOperator
-from .export_fbx import characters
+from .export import characters
 
 
 def rigs(context: bpy.types.Context) -> dict[bpy.types.Object, list[bpy.types.Object]]:

@@ -1,8 +1,9 @@
-"""Check the engine, install one, open the preferences."""
+"""Check the engine, install, repair and remove one, take another, open the preferences."""
 
 import bpy
 
 from ..addon.engine_setup import ROOT, engine_python, preferences
+from ..addon.report import take_report
 from ..addon.session import session
 from ..engine.formats.errors import InputError
 from .base import LayfigureOperator
@@ -21,16 +22,37 @@ class LAYFIGURE_OT_check_engine(LayfigureOperator, bpy.types.Operator):
         if not engine_python():
             cls.poll_message_set("Choose the engine's Python first")
             return False
-        return session.check is None or session.check.status != "running"
+        return _is_not_asked()
 
     def run(self, _context: bpy.types.Context) -> None:
         """Start the check; without a window wait for it."""
-        session.start_check()
+        session.setup.start_check()
+
+
+class LAYFIGURE_OT_use_python(LayfigureOperator, bpy.types.Operator):
+    """Take the Python that is named as the engine and ask it what works and what is missing"""
+
+    bl_idname = "layfigure.use_python"
+    bl_label = "Use This Python"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """One is named."""
+        chosen = preferences()
+        if chosen is None or not chosen.own_python.strip():
+            cls.poll_message_set("Name the Python that has the engine's libraries")
+            return False
+        return _is_not_asked()
+
+    def run(self, _context: bpy.types.Context) -> None:
+        """Take it and ask it."""
+        session.setup.use_python(bpy.path.abspath(preferences().own_python.strip()))
 
 
 class LAYFIGURE_OT_install_engine(LayfigureOperator, bpy.types.Operator):
     """Make a Python environment with the engine's libraries in the add-on's own folder.
-    Loads about a gigabyte from PyPI"""
+    An engine that works stays until the new one does"""
 
     bl_idname = "layfigure.install_engine"
     bl_label = "Install Engine"
@@ -38,16 +60,25 @@ class LAYFIGURE_OT_install_engine(LayfigureOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        """Blender may use the network and nothing is being installed."""
-        if not bpy.app.online_access:
+        """Nothing is being installed and nothing speaks against it."""
+        setup, chosen = session.setup, preferences()
+        plan = setup.survey.plan if setup.survey is not None else None
+        if not bpy.app.online_access and not (chosen is not None and chosen.wheels.strip()):
             cls.poll_message_set("Turn on Allow Online Access (Preferences, System, Network)")
-            return False
-        return session.install is None or session.install.status != "running"
+        elif plan is not None and plan.problem:
+            cls.poll_message_set(plan.problem)
+        elif setup.looking:
+            cls.poll_message_set("This computer is being looked at")
+        else:
+            return not setup.installing
+        return False
 
     def run(self, _context: bpy.types.Context) -> None:
-        """Start the installation."""
-        chosen = preferences()
-        session.start_install(chosen.base_python if chosen else "python3")
+        """Start the installation; without a window wait for it."""
+        session.setup.start_install()
+        ended = session.setup.installation
+        if ended is not None and ended.error:
+            raise InputError(ended.error, ended.hint)
 
 
 class LAYFIGURE_OT_cancel_install(LayfigureOperator, bpy.types.Operator):
@@ -58,10 +89,57 @@ class LAYFIGURE_OT_cancel_install(LayfigureOperator, bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     def run(self, _context: bpy.types.Context) -> None:
-        """Cancel it; the clock cleans up."""
-        if session.install is None or session.install.status != "running":
+        """Cancel it; it cleans up by itself."""
+        if not session.setup.installing or session.setup.installation is None:
             raise InputError("Nothing is being installed.")
-        session.install.cancel()
+        session.setup.installation.cancel()
+
+
+class LAYFIGURE_OT_remove_engine(LayfigureOperator, bpy.types.Operator):
+    """Take the engine that the add-on installed from the disk. Results and model files stay"""
+
+    bl_idname = "layfigure.remove_engine"
+    bl_label = "Remove Engine"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Nothing is being installed."""
+        return not session.setup.installing
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask first."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def run(self, _context: bpy.types.Context) -> None:
+        """Remove it."""
+        session.setup.remove_engine()
+
+
+class LAYFIGURE_OT_look_again(LayfigureOperator, bpy.types.Operator):
+    """Look for the GPU, its driver, Python and free disk again"""
+
+    bl_idname = "layfigure.look_again"
+    bl_label = "Look Again"
+    bl_options = {"INTERNAL"}
+
+    def run(self, _context: bpy.types.Context) -> None:
+        """Look."""
+        session.setup.look(afresh=True)
+
+
+class LAYFIGURE_OT_copy_report(LayfigureOperator, bpy.types.Operator):
+    """Copy versions, devices, what the engine's check says and the last error to the clipboard,
+    for those who help you. Your home folder's name is left out"""
+
+    bl_idname = "layfigure.copy_report"
+    bl_label = "Copy Report"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Copy it."""
+        context.window_manager.clipboard = take_report(session)
+        self.report({"INFO"}, "The report is in the clipboard")
 
 
 class LAYFIGURE_OT_open_preferences(LayfigureOperator, bpy.types.Operator):
@@ -76,3 +154,7 @@ class LAYFIGURE_OT_open_preferences(LayfigureOperator, bpy.types.Operator):
         if preferences() is None:
             raise InputError("Blender does not hold Layfigure as an add-on.", "Install its zip.")
         bpy.ops.preferences.addon_show(module=ROOT)
+
+
+def _is_not_asked() -> bool:
+    return session.setup.check is None or not session.setup.check.running

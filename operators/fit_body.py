@@ -1,11 +1,9 @@
-"""Fit a body to a film, to pictures or to keypoints; cancel it."""
+"""Fit a body to a film, to pictures or to keypoints."""
 
 import bpy
 
 from ..addon.requests import fit_request, source_of
-from ..addon.session import session
-from ..engine.formats.errors import InputError
-from .base import LayfigureOperator, engine_waits, give
+from .base import LayfigureOperator, engine_is_set, give
 
 
 class LAYFIGURE_OT_fit_body(LayfigureOperator, bpy.types.Operator):
@@ -17,8 +15,8 @@ class LAYFIGURE_OT_fit_body(LayfigureOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There is an engine, it is free and there is something to fit to."""
-        if not engine_waits(cls):
+        """There is an engine and there is something to fit to."""
+        if not engine_is_set(cls):
             return False
         if not source_of(context.scene.layfigure):
             cls.poll_message_set("Choose a video or a folder first")
@@ -29,22 +27,3 @@ class LAYFIGURE_OT_fit_body(LayfigureOperator, bpy.types.Operator):
         """Give the job to the engine."""
         settings = context.scene.layfigure
         give("fit", fit_request(settings), settings.import_when_done)
-
-
-class LAYFIGURE_OT_cancel_job(LayfigureOperator, bpy.types.Operator):
-    """Stop the running job; nothing half-written is left"""
-
-    bl_idname = "layfigure.cancel_job"
-    bl_label = "Cancel"
-    bl_options = {"INTERNAL"}
-
-    job_id: bpy.props.StringProperty(
-        name="Job", description="Id of the job; empty: the one that runs", options={"SKIP_SAVE"}
-    )
-
-    def run(self, context: bpy.types.Context) -> None:
-        """Cancel it."""
-        job = session.jobs.find(self.job_id) if self.job_id else session.jobs.active
-        if job is None:
-            raise InputError("No job is running.")
-        session.cancel(job)

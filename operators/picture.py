@@ -3,7 +3,7 @@
 import bpy
 
 from ..addon.picture_requests import picture_request
-from .base import LayfigureOperator, engine_waits, give
+from .base import LayfigureOperator, engine_is_set, give
 
 
 class LAYFIGURE_OT_body_from_picture(LayfigureOperator, bpy.types.Operator):
@@ -15,11 +15,11 @@ class LAYFIGURE_OT_body_from_picture(LayfigureOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """There is an engine, it is free, and there is something to look at."""
+        """There is an engine, and there is something to look at."""
         if not context.scene.layfigure.picture_source:
             cls.poll_message_set("Choose a picture first")
             return False
-        return engine_waits(cls)
+        return engine_is_set(cls)
 
     def run(self, context: bpy.types.Context) -> None:
         """Give the job to the engine."""

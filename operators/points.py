@@ -20,7 +20,11 @@ class LAYFIGURE_OT_show_points(LayfigureOperator, bpy.types.Operator):
     bl_label = "Show Points or Mesh"
     bl_options = {"REGISTER", "UNDO"}
 
-    what: bpy.props.EnumProperty(name="Show", items=[(k, k.title(), "") for k in SHOWN])
+    what: bpy.props.EnumProperty(
+        name="Show",
+        description="What is seen of the character",
+        items=[(k, k.title(), "") for k in SHOWN],
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -42,11 +46,13 @@ class LAYFIGURE_OT_look_of_points(LayfigureOperator, bpy.types.Operator):
 
     shape: bpy.props.EnumProperty(
         name="Shape",
+        description="As what each element is drawn",
         items=[(key, label, "") for key, label in SHAPES.items()],
         options={"SKIP_SAVE"},
     )
     coloring: bpy.props.EnumProperty(
         name="Colouring",
+        description="Where the elements have their colours from",
         items=[(key, label, "") for key, label in COLORINGS.items()],
         options={"SKIP_SAVE"},
     )

@@ -62,7 +62,9 @@ class LAYFIGURE_OT_rig_point(_OnRig, bpy.types.Operator):
     bl_label = "Add or Remove Keypoint"
     bl_options = {"REGISTER", "UNDO"}
 
-    remove: bpy.props.BoolProperty(name="Remove", options={"SKIP_SAVE"})
+    remove: bpy.props.BoolProperty(
+        name="Remove", description="Remove the chosen one instead", options={"SKIP_SAVE"}
+    )
 
     def run(self, context: bpy.types.Context) -> None:
         """Change the list."""

@@ -1,37 +1,42 @@
-"""Fit an animal: film, annotations, options, the button; bar and Cancel while it runs."""
+"""Animals: what runs of them; fit one to an annotated film."""
 
 import bpy
 
-from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
-from ..addon.session import session
 from .base import LayfigurePanel, draw_labelled, draw_switched, draw_text
-from .job import draw_no_engine, draw_outcome, draw_running
+from .job import draw_button, draw_jobs
 
-JOBS = ("animal_fit",)
+
+class LAYFIGURE_PT_animals(LayfigurePanel, bpy.types.Panel):
+    """What runs, or how it ended; the steps are panels in this one."""
+
+    bl_idname = "LAYFIGURE_PT_animals"
+    bl_label = "Animal"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the job, or what is missing."""
+        draw_jobs(self.layout, context, "animal_fit")
 
 
 class LAYFIGURE_PT_animal(LayfigurePanel, bpy.types.Panel):
     """From an annotated film to a moving animal."""
 
     bl_idname = "LAYFIGURE_PT_animal"
-    bl_label = "Fit Animal"
+    bl_parent_id = "LAYFIGURE_PT_animals"
+    bl_label = "Fit"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw fields, then the job."""
-        layout, settings, job = self.layout, context.scene.layfigure, session.jobs.active
-        fields = layout.column()
-        fields.enabled = job is None
+        """Draw fields and button."""
+        layout, settings = self.layout, context.scene.layfigure
         names = ("annotate_film", "animal_annotations", "animal_body", "animal_family", "output")
-        draw_labelled(fields, settings, *names)
-        _draw_options(fields, settings)
-        if job is not None and job.name in JOBS:
-            draw_running(layout, context, job)
-        elif not engine_python():
-            draw_no_engine(layout, context, "Fitting needs the engine, and none is set up yet.")
-        elif job is None:
-            _draw_run(layout, context, settings)
+        draw_labelled(layout, settings, *names)
+        _draw_options(layout, settings)
+        if not (settings.annotate_film and settings.animal_annotations):
+            text = "Choose a film and its points: Annotate, above, makes them."
+            draw_text(layout, context, text, "INFO")
+        draw_button(layout, "layfigure.fit_animal", "Fit Animal")
 
 
 def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> None:
@@ -47,15 +52,3 @@ def _draw_options(layout: bpy.types.UILayout, settings: LayfigureSettings) -> No
         *("pc2", "animal_legacy", "import_when_done"),
     ):
         body.prop(settings, name)
-
-
-def _draw_run(
-    layout: bpy.types.UILayout, context: bpy.types.Context, settings: LayfigureSettings
-) -> None:
-    if not (settings.annotate_film and settings.animal_annotations):
-        text = "Choose a film and its points: Annotate Animal makes them."
-        draw_text(layout, context, text, "INFO")
-    row = layout.row()
-    row.scale_y = 1.4
-    row.operator("layfigure.fit_animal", icon="PLAY")
-    draw_outcome(layout, context, "animal_fit")

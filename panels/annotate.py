@@ -13,8 +13,7 @@ from .base import CATEGORY, LayfigurePanel, draw_labelled, draw_text
 class _Annotate:
     """What the panel shows in either editor."""
 
-    bl_label = "Annotate Animal"
-    bl_options = {"DEFAULT_CLOSED"}
+    bl_label = "Annotate"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the start, or what is annotated."""
@@ -87,12 +86,15 @@ class LAYFIGURE_PT_annotate(_Annotate, LayfigurePanel, bpy.types.Panel):
     """Beside the scene."""
 
     bl_idname = "LAYFIGURE_PT_annotate"
+    bl_parent_id = "LAYFIGURE_PT_animals"
+    bl_options = {"DEFAULT_CLOSED"}
 
 
 class LAYFIGURE_PT_annotate_clip(_Annotate, bpy.types.Panel):
     """Beside the film."""
 
     bl_idname = "LAYFIGURE_PT_annotate_clip"
+    bl_label = "Annotate Animal"
     bl_space_type = "CLIP_EDITOR"
     bl_region_type = "UI"
     bl_category = CATEGORY

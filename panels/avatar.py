@@ -1,15 +1,16 @@
 """From scans to an avatar: register, train, pose, rig, and what runs of it."""
 
+from pathlib import Path
+
 import bpy
 
 from ..addon.avatar_requests import training_out
-from ..addon.engine_setup import engine_python
-from ..addon.jobs import CANCELLED, DONE, Job
+from ..addon.job import CANCELLED, DONE, Job
 from ..addon.properties import LayfigureSettings
 from ..addon.session import session
 from ..addon.training import unfinished
-from .base import LayfigurePanel, columns, draw_labelled, draw_text, shorten
-from .job import draw_no_engine, draw_outcome, draw_running
+from .base import LayfigurePanel, columns, draw_labelled, draw_switched, draw_text, shorten
+from .job import draw_button, draw_jobs
 
 JOBS = ("register", "avatar_train", "avatar_pose", "avatar_rig")
 
@@ -23,16 +24,12 @@ class LAYFIGURE_PT_avatar(LayfigurePanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the job, or what is missing."""
-        layout, job = self.layout, session.jobs.active
-        if job is not None and job.name == "avatar_train":
-            draw_running(layout, context, job, stop="Pause")
+        layout, jobs = self.layout, session.jobs
+        if jobs.active is None and jobs.jobs and _draw_success(layout, context, jobs.jobs[-1]):
+            return
+        draw_jobs(layout, context, *JOBS)
+        if jobs.active is not None and jobs.active.name == "avatar_train":
             _draw_loss(layout)
-        elif job is not None and job.name in JOBS:
-            draw_running(layout, context, job)
-        elif not engine_python():
-            draw_no_engine(layout, context, "Avatars need the engine, and none is set up yet.")
-        elif session.jobs.jobs:
-            _draw_last(layout, context, session.jobs.jobs[-1])
 
 
 def _draw_loss(layout: bpy.types.UILayout) -> None:
@@ -43,13 +40,15 @@ def _draw_loss(layout: bpy.types.UILayout) -> None:
         layout.label(text=f"At first {losses[0][1]:.4g}", icon="BLANK1")
 
 
-def _draw_last(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> None:
+def _draw_success(layout: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> bool:
+    """What `job` led to, if it is one of ours; False when there is nothing good to tell."""
     if job.name == "avatar_train" and job.status == CANCELLED:
         layout.label(text=f"{job.label} is paused.", icon="PAUSE")
     elif job.name in JOBS and job.status == DONE and job.note:
         draw_text(layout, context, f"{job.label}: {job.note}", "CHECKMARK")
-    elif job.name in JOBS:
-        draw_outcome(layout, context, job.name)
+    else:
+        return False
+    return True
 
 
 class _Step(LayfigurePanel):
@@ -57,13 +56,6 @@ class _Step(LayfigurePanel):
 
     bl_parent_id = "LAYFIGURE_PT_avatar"
     bl_options = {"DEFAULT_CLOSED"}
-
-
-def _fields(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    """Where a step's fields go; they rest while a job runs."""
-    column = layout.column()
-    column.enabled = session.jobs.active is None
-    return column
 
 
 class LAYFIGURE_PT_register(_Step, bpy.types.Panel):
@@ -75,7 +67,7 @@ class LAYFIGURE_PT_register(_Step, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Scans, what is known of them, the button."""
-        layout, settings = _fields(self.layout), context.scene.layfigure
+        layout, settings = self.layout, context.scene.layfigure
         draw_labelled(layout, settings, "scan_source", "scan_poses", "body")
         row = layout.row(align=True)
         row.prop(settings, "scan_up")
@@ -83,7 +75,7 @@ class LAYFIGURE_PT_register(_Step, bpy.types.Panel):
         draw_labelled(layout, settings, "output")
         if not settings.scan_source:
             draw_text(layout, context, "Choose a scan, or a folder of one person's scans.", "INFO")
-        _button(layout, "layfigure.register", "Register", "OUTLINER_OB_ARMATURE")
+        draw_button(layout, "layfigure.register", "Register", "OUTLINER_OB_ARMATURE")
 
 
 class LAYFIGURE_PT_train(_Step, bpy.types.Panel):
@@ -94,10 +86,11 @@ class LAYFIGURE_PT_train(_Step, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Scans, preset, name; Train, or Resume where a training was paused."""
-        layout, settings = _fields(self.layout), context.scene.layfigure
+        layout, settings = self.layout, context.scene.layfigure
         draw_labelled(layout, settings, "scans", "avatar_name", "output")
         layout.row().prop(settings, "training_method", expand=True)
         layout.row().prop(settings, "training_preset", expand=True)
+        draw_switched(layout, settings, "Steps", "steps_known", "training_steps", "Limit")
         layout.prop(settings, "colour")
         if not settings.scans:
             draw_text(layout, context, "No scans chosen: the shipped example is taken.", "INFO")
@@ -105,12 +98,12 @@ class LAYFIGURE_PT_train(_Step, bpy.types.Panel):
         row = layout.row()
         row.active = False
         row.label(text=shorten(str(out), columns(context)), icon="FILE_FOLDER")
-        if session.jobs.active is None and unfinished(out):
-            buttons = _button(layout, "layfigure.train_avatar", "Resume", "PLAY")
+        if unfinished(out) and not _trains(out):
+            buttons = draw_button(layout, "layfigure.train_avatar", "Resume", "PLAY")
             again = buttons.operator("layfigure.train_avatar", text="", icon="LOOP_BACK")
             again.start_over = True
         else:
-            _button(layout, "layfigure.train_avatar", "Train", "PLAY")
+            draw_button(layout, "layfigure.train_avatar", "Train", "PLAY")
 
 
 class LAYFIGURE_PT_pose(_Step, bpy.types.Panel):
@@ -121,14 +114,14 @@ class LAYFIGURE_PT_pose(_Step, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Avatar, motion, the button."""
-        layout, settings = _fields(self.layout), context.scene.layfigure
+        layout, settings = self.layout, context.scene.layfigure
         draw_labelled(layout, settings, "avatar", "avatar_motion", "output")
         layout.prop(settings, "remesh")
         layout.prop(settings, "density")
         missing = _missing(settings, motion=True)
         if missing:
             draw_text(layout, context, missing, "INFO")
-        _button(layout, "layfigure.pose_avatar", "Pose", "POSE_HLT")
+        draw_button(layout, "layfigure.pose_avatar", "Pose", "POSE_HLT")
 
 
 class LAYFIGURE_PT_rig(_Step, bpy.types.Panel):
@@ -139,7 +132,7 @@ class LAYFIGURE_PT_rig(_Step, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Avatar, motion if any, the buttons."""
-        layout, settings = _fields(self.layout), context.scene.layfigure
+        layout, settings = self.layout, context.scene.layfigure
         draw_labelled(layout, settings, "avatar", "avatar_motion", "output")
         layout.prop(settings, "correctives")
         missing = _missing(settings, motion=False)
@@ -147,18 +140,16 @@ class LAYFIGURE_PT_rig(_Step, bpy.types.Panel):
             draw_text(layout, context, missing, "INFO")
         elif not settings.avatar_motion:
             draw_text(layout, context, "Without a motion it stands in its T-pose.", "INFO")
-        _button(layout, "layfigure.rig_avatar", "Rig", "ARMATURE_DATA")
+        draw_button(layout, "layfigure.rig_avatar", "Rig", "ARMATURE_DATA")
         layout.operator("layfigure.update_correctives", icon="FILE_REFRESH")
+
+
+def _trains(out: Path) -> bool:
+    """True while the training for `out` runs or waits."""
+    return any(job.out == out and not job.ended for job in session.jobs.jobs)
 
 
 def _missing(settings: LayfigureSettings, motion: bool) -> str:
     if not settings.avatar:
         return "Train an avatar, or choose the folder of one."
     return "Choose a motion." if motion and not settings.avatar_motion else ""
-
-
-def _button(layout: bpy.types.UILayout, operator: str, text: str, icon: str) -> bpy.types.UILayout:
-    row = layout.row(align=True)
-    row.scale_y = 1.4
-    row.operator(operator, text=text, icon=icon)
-    return row

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import bpy
 
-from ..addon.engine_setup import engine_python
 from ..addon.scene.origin import clip_of, origin_in
-from ..addon.session import session
 from .base import CATEGORY, LayfigurePanel, columns, draw_text, shorten
-from .job import draw_outcome, draw_running
+from .job import draw_run
 
 
 class _Correct:
@@ -37,14 +35,9 @@ class _Correct:
                 *(tracking, "active_object_index"),
                 rows=2,
             )
-        job = session.jobs.active
-        if job is not None and job.name == "refit":
-            draw_running(layout, context, job)
-            return
-        refit = layout.row()
-        refit.scale_y = 1.4
-        refit.operator("layfigure.refit", text="Refit", icon="FILE_REFRESH")
-        draw_outcome(layout, context, "refit")
+        if clip is None:
+            draw_text(layout, context, "Edit Keypoints first; then Refit uses the changes.", "INFO")
+        draw_run(layout, context, "refit", "layfigure.refit", "Refit", "FILE_REFRESH")
 
 
 def _draw_edit(layout: bpy.types.UILayout, settings, clip: bpy.types.MovieClip | None) -> None:
@@ -61,11 +54,8 @@ class LAYFIGURE_PT_correct(_Correct, LayfigurePanel, bpy.types.Panel):
     """Beside the character."""
 
     bl_idname = "LAYFIGURE_PT_correct"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only where a fit can be corrected, or one is there to be chosen."""
-        return origin_in(context) is not None or bool(engine_python())
+    bl_parent_id = "LAYFIGURE_PT_fit_body"
+    bl_options = {"DEFAULT_CLOSED"}
 
 
 class LAYFIGURE_PT_correct_clip(_Correct, bpy.types.Panel):

@@ -1,15 +1,17 @@
-"""Fit a body: source, options, Run; bar and Cancel while it runs; why when it failed."""
+"""Fit a body: source, options, Run, what runs of it; why when it failed."""
 
 import bpy
 
-from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
 from ..addon.requests import output_base, output_name, source_of
-from ..addon.session import session
-from .base import LayfigurePanel, columns, draw_labelled, draw_switched, shorten
-from .job import draw_no_engine, draw_outcome, draw_running
+from .base import LayfigurePanel, columns, draw_labelled, draw_switched, draw_text, shorten
+from .job import draw_run
 
-_JOBS = ("fit", "refit")
+_MISSING = {
+    "VIDEO": "Choose a film of one or more people.",
+    "IMAGES": "Choose a folder of pictures.",
+    "KEYPOINTS": "Choose a folder of OpenPose files.",
+}
 _FIELDS = {
     "Hands & Face": ("hands", "face"),
     "Motion": ("smooth", "collisions"),
@@ -22,24 +24,16 @@ class LAYFIGURE_PT_fit_body(LayfigurePanel, bpy.types.Panel):
     """From footage to a moving character."""
 
     bl_idname = "LAYFIGURE_PT_fit_body"
-    bl_label = "Fit Body"
+    bl_label = "Person"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw fields, then the job."""
+        """Draw fields, button, then the job."""
         layout, settings = self.layout, context.scene.layfigure
-        job = session.jobs.active
-        fields = layout.column()
-        fields.enabled = job is None
-        _draw_source(fields, context, settings)
-        _draw_options(fields, settings)
-        if job is not None and job.name not in _JOBS:
-            layout.label(text=f"The engine works on {job.label}.", icon="TIME")
-        elif job is not None:
-            draw_running(layout, context, job)
-        elif not engine_python():
-            draw_no_engine(layout, context, "Fitting needs the engine, and none is set up yet.")
-        else:
-            _draw_run(layout, context)
+        _draw_source(layout, context, settings)
+        _draw_options(layout, settings)
+        if not source_of(settings):
+            draw_text(layout, context, _MISSING[settings.source_kind], "INFO")
+        draw_run(layout, context, "fit", "layfigure.fit_body", "Run")
 
 
 def _draw_source(
@@ -89,10 +83,3 @@ def _folded(layout: bpy.types.UILayout, title: str) -> bpy.types.UILayout | None
     header, body = layout.panel(f"layfigure_fit_{title.lower()}", default_closed=True)
     header.label(text=title)
     return body
-
-
-def _draw_run(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    row = layout.row()
-    row.scale_y = 1.4
-    row.operator("layfigure.fit_body", text="Run", icon="PLAY")
-    draw_outcome(layout, context, "fit")

@@ -1,14 +1,11 @@
-"""See a body in a picture: file, options, the button; bar and Cancel while it runs."""
+"""See a body in a picture: file, options, the button, what runs of it."""
 
 import bpy
 
-from ..addon.engine_setup import engine_python
 from ..addon.properties import LayfigureSettings
-from ..addon.session import session
 from .base import LayfigurePanel, draw_labelled, draw_switched, draw_text
-from .job import draw_no_engine, draw_outcome, draw_running
+from .job import draw_run
 
-JOBS = ("regress",)
 _NETWORK = (
     *("picture_network", "picture_body"),
     *("picture_points", "picture_suppress", "picture_outlines"),
@@ -23,20 +20,15 @@ class LAYFIGURE_PT_picture(LayfigurePanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw fields, then the job."""
-        layout, settings, job = self.layout, context.scene.layfigure, session.jobs.active
-        fields = layout.column()
-        fields.enabled = job is None
-        draw_labelled(fields, settings, "picture_source", "output")
-        fields.prop(settings, "picture_refine")
-        fields.prop(settings, "independent")
-        _draw_advanced(fields, settings)
-        if job is not None and job.name in JOBS:
-            draw_running(layout, context, job)
-        elif not engine_python():
-            draw_no_engine(layout, context, "This needs the engine, and none is set up yet.")
-        elif job is None:
-            _draw_run(layout, context, settings)
+        """Draw fields, button, then the job."""
+        layout, settings = self.layout, context.scene.layfigure
+        draw_labelled(layout, settings, "picture_source", "output")
+        layout.prop(settings, "picture_refine")
+        layout.prop(settings, "independent")
+        _draw_advanced(layout, settings)
+        if not settings.picture_source:
+            draw_text(layout, context, "Choose a picture, a folder of pictures, or a film.", "INFO")
+        draw_run(layout, context, "regress", "layfigure.body_from_picture", "Body from Picture")
 
 
 def _draw_advanced(layout: bpy.types.UILayout, settings: LayfigureSettings) -> None:
@@ -52,14 +44,3 @@ def _draw_advanced(layout: bpy.types.UILayout, settings: LayfigureSettings) -> N
     draw_switched(body, settings, "Focal Length", "focal_known", "focal", "Known")
     for name in ("smooth", "pc2", "import_when_done"):
         body.prop(settings, name)
-
-
-def _draw_run(
-    layout: bpy.types.UILayout, context: bpy.types.Context, settings: LayfigureSettings
-) -> None:
-    if not settings.picture_source:
-        draw_text(layout, context, "Choose a picture, a folder of pictures, or a film.", "INFO")
-    row = layout.row()
-    row.scale_y = 1.4
-    row.operator("layfigure.body_from_picture", icon="PLAY")
-    draw_outcome(layout, context, "regress")

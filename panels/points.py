@@ -15,7 +15,7 @@ class LAYFIGURE_PT_points(LayfigurePanel, bpy.types.Panel):
 
     bl_idname = "LAYFIGURE_PT_points"
     bl_label = "Surface Elements"
-    bl_parent_id = "LAYFIGURE_PT_avatar"
+    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

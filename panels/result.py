@@ -13,6 +13,7 @@ class LAYFIGURE_PT_result(LayfigurePanel, bpy.types.Panel):
 
     bl_idname = "LAYFIGURE_PT_result"
     bl_label = "Result"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the button and the last results."""
@@ -26,10 +27,7 @@ class LAYFIGURE_PT_result(LayfigurePanel, bpy.types.Panel):
         for job in reversed(done):
             row = column.row(align=True)
             row.label(text=job.folder.name, icon="OUTLINER_OB_ARMATURE")
-            row.operator_context = "EXEC_DEFAULT"  # no file dialog: the folder is known
-            button = row.operator("layfigure.import_result", text="", icon="IMPORT")
-            button.directory = str(job.folder)
-            opened = row.operator("wm.path_open", text="", icon="FILE_FOLDER")
-            opened.filepath = str(job.folder)
+            row.operator("layfigure.import_job", text="", icon="IMPORT").job_id = job.id
+            row.operator("layfigure.open_job_folder", text="", icon="FILE_FOLDER").job_id = job.id
         if done[-1].note and done[-1].note != "Imported":
             draw_text(layout, context, done[-1].note, "INFO")

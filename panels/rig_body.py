@@ -28,6 +28,7 @@ class LAYFIGURE_PT_rig_body(LayfigurePanel, bpy.types.Panel):
 
     bl_idname = "LAYFIGURE_PT_rig_body"
     bl_label = "Rigged Body"
+    bl_parent_id = "LAYFIGURE_PT_animals"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

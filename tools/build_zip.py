@@ -53,13 +53,14 @@ def build(output_dir: Path) -> Path:
         source, made = Path(temporary) / "source", Path(temporary) / target.name
         source.mkdir()
         stage(source)
-        _blender_ext("build", "--source-dir", str(source), "--output-filepath", str(made))
-        _blender_ext("validate", str(made))
+        run_blender_ext("build", "--source-dir", str(source), "--output-filepath", str(made))
+        run_blender_ext("validate", str(made))
         shutil.copyfile(made, target)  # only a valid zip takes the place of an earlier one
     return target
 
 
-def _blender_ext(*arguments: str) -> None:
+def run_blender_ext(*arguments: str) -> None:
+    """Run one of its commands; ends the program in its words when it fails."""
     command = [sys.executable, str(blender_ext()), *arguments]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:

@@ -34,20 +34,19 @@ _NEEDED = (
 )
 
 
-def dress(thing: bpy.types.Object, body: BodyData, prefix: str) -> None:
-    """Give the mesh `thing` of `body` one material a region; all skin where joints are unknown."""
+def dress(thing: bpy.types.Object, regions: np.ndarray, prefix: str) -> None:
+    """Give the mesh `thing` one material a region; `regions` (F,) as `face_regions` gives them."""
     thing.data.materials.clear()
     for region, (colour, roughness) in REGIONS.items():
         name = f"{prefix} {region}"
         thing.data.materials.append(plain_material(name, (*colour, 1.0), roughness))
-    regions = face_regions(body)
     if len(regions) == len(thing.data.polygons):
         thing.data.polygons.foreach_set("material_index", regions)
     thing.data.update()
 
 
 def face_regions(body: BodyData) -> np.ndarray:
-    """(F,) int32 region of every face: an index into REGIONS."""
+    """(F,) int32 region of every face: an index into REGIONS; all skin where joints are unknown."""
     if not all(name in body.joint_names for name in _NEEDED):
         return np.zeros(len(body.faces), np.int32)
     rest, weights = _patches(body)

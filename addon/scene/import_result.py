@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
 
-from ...engine.formats.body_file import load_body
+from ...engine.formats.body_file import BodyData, load_body
 from ...engine.formats.camera import Camera, load_camera
 from ...engine.formats.result import Result, read_result
 from .camera import build_camera, put_behind
 from .footage import Footage, lies_on_its_side, load_footage
 from .origin import clip_of, hide, mark
-from .person import ImportedPerson, ImportOptions, blender_frames, build_person, read_person
+from .person import (
+    ImportedPerson,
+    ImportOptions,
+    Person,
+    blender_frames,
+    build_person,
+    read_person,
+)
 from .tracks import hand_over
 
-__all__ = ["ImportOptions", "ImportedPerson", "ImportedResult", "import_result", "set_frames"]
+__all__ = [
+    "ImportOptions",
+    "ImportedPerson",
+    "ImportedResult",
+    "import_result",
+    "import_steps",
+    "read_import",
+    "set_frames",
+]
+_NO_CORRECTIVES = (
+    "This body has pose correctives, which an armature cannot show: joints may differ slightly "
+    "from the fit."
+)
 
 
 @dataclass
@@ -33,6 +53,18 @@ class ImportedResult:
     warnings: list[str] = field(default_factory=list)  # sentences for the user
 
 
+@dataclass
+class Given:
+    """A result, read and checked before anything is built."""
+
+    options: ImportOptions
+    result: Result
+    replaced: Result | None
+    body: BodyData
+    camera: Camera | None
+    people: list[Person]
+
+
 def import_result(
     context: bpy.types.Context, folder: str | os.PathLike, options: ImportOptions | None = None
 ) -> ImportedResult:
@@ -43,13 +75,35 @@ def import_result(
     active. Raises InputError, with nothing built, when the folder or one of its files is not what
     it should be.
     """
+    steps = import_steps(context, read_import(folder, options))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def read_import(folder: str | os.PathLike, options: ImportOptions | None = None) -> Given:
+    """Read and check what `import_steps` builds. It touches nothing of Blender: a thread may do it.
+
+    Raises InputError when the folder or one of its files is not what it should be.
+    """
     options = options or ImportOptions()
     result = read_result(folder)
     replaced = read_result(options.replaces) if options.replaces else None
     body = load_body(result.body)
     camera = load_camera(result.camera) if result.camera and options.with_camera else None
     people = [read_person(result, files, body, options) for files in result.people]
+    return Given(options, result, replaced, body, camera, people)
 
+
+def import_steps(context: bpy.types.Context, given: Given) -> Generator[str, None, ImportedResult]:
+    """Build what `import_result` builds in short steps; each says what comes next.
+
+    Nothing else may change the scene between the first and the last, and there is no undo step
+    before the end. What it returns is the value of StopIteration.
+    """
+    result, options, people = given.result, given.options, given.people
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     for thing in context.selected_objects:
@@ -58,30 +112,29 @@ def import_result(
     name = Path(result.folder).resolve().name
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
-    if replaced is not None:
-        _take_the_place(result, replaced)
+    if given.replaced is not None:
+        _take_the_place(result, given.replaced)
     imported = ImportedResult(
         collection,
-        [build_person(context, person, body, collection, options) for person in people],
+        [],
         frame_start=min(int(p.frames.min()) for p in people),
         frame_end=max(int(p.frames.max()) for p in people),
     )
+    for person in people:
+        made = yield from build_person(context, person, given.body, collection, options)
+        imported.people.append(made)
     if result.kind == "fit":  # what can be corrected and fitted again
         for thing in (collection, *(made.armature for made in imported.people)):
             mark(thing, result.folder, options.start_frame)
-    if replaced is None:  # else the timeline is the artist's own by now
+    yield "camera"
+    if given.camera is not None:
+        _add_camera(imported, scene, name, given)
+    lost = given.body.posedirs is not None and given.body.posemap is None
+    if lost and not people[-1].plays_cache:
+        imported.warnings.append(_NO_CORRECTIVES)
+    yield "timeline"
+    if given.replaced is None:  # else the timeline is the artist's own by now
         set_frames(scene, result.fps, imported.frame_start, imported.frame_end)
-    if camera is not None:
-        frames = blender_frames(camera.frame_ids, result, options)
-        imported.camera = build_camera(scene, f"{name} camera", camera, frames, collection)
-        mark(imported.camera, result.folder, options.start_frame)
-        if options.with_footage:
-            _add_footage(imported, result, camera, options)
-    if body.posedirs is not None and body.posemap is None and not people[-1].plays_cache:
-        imported.warnings.append(
-            "This body has pose correctives, which an armature cannot show: joints may differ "
-            "slightly from the fit."
-        )
     handle = imported.people[-1].handle
     handle.select_set(True)
     context.view_layer.objects.active = handle
@@ -101,6 +154,17 @@ def _take_the_place(result: Result, old: Result) -> None:
     if clip is not None:
         hand_over(clip, old, result)
     hide(old.folder)
+
+
+def _add_camera(imported: ImportedResult, scene: bpy.types.Scene, name: str, given: Given) -> None:
+    result, options = given.result, given.options
+    frames = blender_frames(given.camera.frame_ids, result, options)
+    imported.camera = build_camera(
+        scene, f"{name} camera", given.camera, frames, imported.collection
+    )
+    mark(imported.camera, result.folder, options.start_frame)
+    if options.with_footage:
+        _add_footage(imported, result, given.camera, options)
 
 
 def _add_footage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import bpy
 import numpy as np
@@ -11,6 +11,7 @@ from .. import compat
 from .axes import TO_BLENDER, axis_angle_to_quaternion, continuous
 
 CONSTANT, LINEAR = 0, 1  # their numbers in Keyframe.interpolation
+BONES_A_STEP = 14
 
 
 def write_curves(
@@ -41,8 +42,8 @@ def key_pose(
     frames: np.ndarray,
     poses: np.ndarray,
     trans: np.ndarray,
-) -> None:
-    """Key every bone's quaternion, and the root's location.
+) -> Iterator[None]:
+    """Key every bone's quaternion, and the root's location, in short steps.
 
     Args:
         bones: J names in joint order; the first is the root.
@@ -58,5 +59,7 @@ def key_pose(
     for j, bone in enumerate(bones):
         path = f'pose.bones["{bone}"].rotation_quaternion'
         write_curves(armature, path, frames, quaternions[:, j], bone)
+        if j % BONES_A_STEP == 0:
+            yield
     location = trans @ to_local[0].T
     write_curves(armature, f'pose.bones["{bones[0]}"].location', frames, location, bones[0])

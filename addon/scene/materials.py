@@ -44,6 +44,7 @@ def texture_material(name: str, picture: Path) -> bpy.types.Material:
     image.pack()
     # of its own: an FBX file tells its textures apart by where they came from
     image.filepath_raw = f"//{image.name}.png"
+    image.packed_files[0].filepath = image.filepath_raw  # where USD's exporter writes it
     tree = material.node_tree
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image, node.location = image, (-320, 300)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import bpy
@@ -11,9 +11,12 @@ import numpy as np
 from ...engine.formats.body_file import BodyData
 from .. import compat
 from .axes import to_blender
-from .keyframes import write_curves
+from .clip_time import follow
+from .external import stored_path
+from .keyframes import BONES_A_STEP, write_curves
 
 SHAPE_PREFIX = "shape_"
+CACHE = "Cache"  # the modifier that plays a point cache
 MOST_BONES = 8  # weights per vertex; engines read no more
 VERTEX_COLOURS = "Color"  # the name that Blender itself gives them
 WIDEST = 10.0  # Blender's limit for the sliders of shape keys
@@ -61,11 +64,12 @@ def paint(mesh: bpy.types.Mesh, colors: np.ndarray, name: str = VERTEX_COLOURS) 
     layer.data.foreach_set("color_srgb", values.ravel())
 
 
-def play_pc2(thing: bpy.types.Object, path: Path, start: int) -> None:
-    """Let `thing` play the point cache at `path`, engine axes, from the frame `start` on."""
-    cache = thing.modifiers.new("Cache", "MESH_CACHE")
-    cache.cache_format, cache.filepath = "PC2", str(path)
-    cache.frame_start = float(start)
+def play_pc2(thing: bpy.types.Object, path: Path, armature: bpy.types.Object) -> None:
+    """Let `thing` play the point cache at `path`, engine axes, in time with `armature`'s keys."""
+    cache = thing.modifiers.new(CACHE, "MESH_CACHE")
+    cache.cache_format, cache.filepath = "PC2", stored_path(path)
+    cache.play_mode, cache.time_mode = "CUSTOM", "FRAME"
+    follow(thing, f'modifiers["{cache.name}"].eval_frame', armature)
     # the modifier's axes say where Blender's go in the file, not where the file's go in Blender
     cache.forward_axis, cache.up_axis = "POS_Z", "NEG_Y"
 
@@ -75,8 +79,11 @@ def skin(
     armature: bpy.types.Object,
     weights: np.ndarray,
     bones: Sequence[str],
-) -> None:
-    """Let `armature` move `thing` with `weights` (V, J), the greatest eight of each vertex."""
+) -> Iterator[None]:
+    """Let `armature` move `thing` with `weights` (V, J), the greatest eight of each vertex.
+
+    It takes some short steps.
+    """
     trimmed = weights.copy()
     if weights.shape[1] > MOST_BONES:
         least = np.partition(weights, -MOST_BONES, axis=1)[:, -MOST_BONES, None]
@@ -89,6 +96,8 @@ def skin(
         group.add(np.flatnonzero(column == 1).tolist(), 1.0, "REPLACE")
         for vertex in np.flatnonzero((column > 0) & (column < 1)).tolist():
             group.add((vertex,), float(column[vertex]), "REPLACE")
+        if j % BONES_A_STEP == 0:
+            yield
     thing.parent = armature
     modifier = thing.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from ...engine.formats.ply import PlyMesh, read_ply
 from ...engine.formats.result import PersonFiles, Result
 from .armature import build_armature, rest_axes
 from .axes import axis_angle_to_matrix
-from .clothing import dress
+from .clip_time import key_clip_frame
+from .clothing import dress, face_regions
 from .correctives import add_correctives, key_correctives
 from .keyframes import key_pose
 from .materials import FUR, SKIN, is_png, plain_material, texture_material
@@ -74,6 +76,8 @@ class Person:
     plays_cache: bool
     meshes: dict[str, PlyMesh]  # one a frame by name, where they are what is shown
     points: MovingPoints | None  # that play beside the cache
+    look: str  # texture, fur, clothes or skin
+    regions: np.ndarray | None  # (F,) which faces are which clothes
 
 
 def read_person(
@@ -111,7 +115,17 @@ def read_person(
     meshes = {path.stem: read_ply(path) for path in paths}
     points = read_points(files, len(motion.frame_ids)) if plays_cache else None
     frames = blender_frames(motion.frame_ids, result, options)
-    return Person(files, motion, frames, plays_cache, meshes, points)
+    look = _look(files, body, options)
+    regions = face_regions(body) if look == "clothes" else None
+    return Person(files, motion, frames, plays_cache, meshes, points, look, regions)
+
+
+def _look(files: PersonFiles, body: BodyData, options: ImportOptions) -> str:
+    if options.texture and files.texture is not None and body.ft is not None and len(body.vt):
+        return "texture"
+    if body.kind == "animal":
+        return "fur"
+    return "clothes" if options.clothes else "skin"
 
 
 def blender_frames(ids: np.ndarray, result: Result, options: ImportOptions) -> np.ndarray:
@@ -125,21 +139,32 @@ def build_person(
     body: BodyData,
     collection: bpy.types.Collection,
     options: ImportOptions,
-) -> ImportedPerson:
-    """The objects of `person` in `collection`."""
+) -> Generator[str, None, ImportedPerson]:
+    """The objects of `person` in `collection`, made in short steps; each says what comes next."""
     name, motion, frames = person.files.name, person.motion, person.frames
     betas = motion.betas[: body.shapedirs.shape[2]]
     shaped = body.shaped(betas)
     bones = rest_bones(body, shaped, body.joints(shaped))
+    yield "armature"
     armature = build_armature(context, name, bones, collection)
     names = bone_names(body)
-    key_pose(armature, names, rest_axes(armature, names), frames, motion.pose_vectors, motion.trans)
+    yield "motion"
+    axes = rest_axes(armature, names)
+    for _ in key_pose(armature, names, axes, frames, motion.pose_vectors, motion.trans):
+        yield "motion"
+    if person.plays_cache or person.meshes:
+        key_clip_frame(armature, frames)
 
+    yield "mesh"
     vertices = body.v_template if options.shape_keys else shaped
     mesh = build_mesh(f"{name} body", vertices, body, collection)
     made = ImportedPerson(name, armature, mesh)
-    _add_material(mesh, person, body, options)
-    skin(mesh, armature, body.weights, names)
+    yield "materials"
+    _add_material(mesh, person)
+    yield "skin"
+    for _ in skin(mesh, armature, body.weights, names):
+        yield "skin"
+    yield "shape keys"
     if options.shape_keys:
         add_shape_keys(mesh, body, betas)
         key_expressions(mesh, body, frames, motion.expression)
@@ -147,36 +172,34 @@ def build_person(
             add_correctives(mesh, body, names)
             key_correctives(mesh, frames, axis_angle_to_matrix(motion.pose_vectors))
     if person.plays_cache:
-        _play_cache(mesh, person)
+        _play_cache(mesh, person, armature)
     if person.meshes:
-        made.sequence = build_sequence(name, person.meshes, frames, armature, collection)
+        made.sequence = yield from build_sequence(name, person.meshes, armature, collection)
         mesh.hide_render = True
         mesh.hide_set(True)
     elif person.plays_cache:
         armature.hide_set(True)  # its bones would not move what one sees
     if person.points:
-        start = int(frames[0])
-        made.points = build_points(person.files, person.points, start, armature, collection)
+        yield "points"
+        made.points = build_points(person.files, person.points, armature, collection)
         stand_for(made.points, made.sequence[0].users_collection[0] if made.sequence else mesh)
     return made
 
 
-def _add_material(
-    mesh: bpy.types.Object, person: Person, body: BodyData, options: ImportOptions
-) -> None:
+def _add_material(mesh: bpy.types.Object, person: Person) -> None:
     name = person.files.name
-    if options.texture and person.files.texture is not None and mesh.data.uv_layers:
+    if person.look == "texture":
         mesh.data.materials.append(texture_material(f"{name} body", person.files.texture))
-    elif body.kind == "animal":
+    elif person.look == "fur":
         mesh.data.materials.append(plain_material(f"{name} fur", FUR, 0.9))
-    elif options.clothes:
-        dress(mesh, body, name)
+    elif person.regions is not None:
+        dress(mesh, person.regions, name)
     else:
         mesh.data.materials.append(plain_material(f"{name} skin", SKIN))
 
 
-def _play_cache(mesh: bpy.types.Object, person: Person) -> None:
+def _play_cache(mesh: bpy.types.Object, person: Person, armature: bpy.types.Object) -> None:
     """Play the point cache; the armature stays ready behind it, for FBX and for who wants it."""
     for modifier in mesh.modifiers:
         modifier.show_viewport = modifier.show_render = False
-    play_pc2(mesh, person.files.pc2, int(person.frames[0]))
+    play_pc2(mesh, person.files.pc2, armature)

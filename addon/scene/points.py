@@ -58,11 +58,10 @@ def read_points(files: PersonFiles, frames: int) -> MovingPoints | None:
 def build_points(
     files: PersonFiles,
     points: MovingPoints,
-    start: int,
-    parent: bpy.types.Object,
+    armature: bpy.types.Object,
     collection: bpy.types.Collection,
 ) -> bpy.types.Object:
-    """The object that shows `points` from the Blender frame `start` on; it follows `parent`."""
+    """The object that shows `points`; they follow `armature` and its keys."""
     name, cloud = files.name, points.cloud
     nothing = np.zeros((0, 3), np.int32)
     mesh = new_mesh(f"{name} points", points.first, nothing)
@@ -76,9 +75,9 @@ def build_points(
     paint(normals.data, cloud.colors)
     thing = bpy.data.objects.new(f"{name} points", mesh)
     for made, path in ((thing, files.point_positions), (normals, files.point_normals)):
-        made.parent = parent
+        made.parent = armature
         collection.objects.link(made)
-        play_pc2(made, path, start)
+        play_pc2(made, path, armature)
     normals.hide_viewport = normals.hide_render = normals.hide_select = True
     elements = thing.modifiers.new(MODIFIER, "NODES")
     elements.node_group = element_nodes(

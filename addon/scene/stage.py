@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -135,8 +136,10 @@ def evaluated_vertices(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> n
     return points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def build_turntable(scene: bpy.types.Scene, low: np.ndarray, high: np.ndarray) -> bpy.types.Object:
-    """A camera that goes once around the box `low`..`high` in the scene's frame range."""
+def build_turntable(
+    scene: bpy.types.Scene, low: np.ndarray, high: np.ndarray, turns: float = 1.0
+) -> bpy.types.Object:
+    """A camera that goes `turns` times around the box `low`..`high` in the scene's frame range."""
     data = bpy.data.cameras.new("turntable")
     camera = bpy.data.objects.new("turntable", data)
     scene.collection.objects.link(camera)
@@ -146,7 +149,7 @@ def build_turntable(scene: bpy.types.Scene, low: np.ndarray, high: np.ndarray) -
     across = np.hypot(*(high - low)[:2]) / 2
     distance = across + 1.08 * max((high - low)[2] / 2, across * height / width) / slope
     frames = np.arange(scene.frame_start, scene.frame_end + 1)
-    angles = 2 * np.pi * np.arange(len(frames)) / len(frames)
+    angles = 2 * np.pi * turns * np.arange(len(frames)) / len(frames)
     tilt = math.radians(8)
     middle = (low + high) / 2
     around = np.stack([np.sin(angles), -np.cos(angles)], 1) * math.cos(tilt)
@@ -159,8 +162,8 @@ def build_turntable(scene: bpy.types.Scene, low: np.ndarray, high: np.ndarray) -
     return camera
 
 
-def composite_over(scene: bpy.types.Scene, footage: Footage) -> None:
-    """Render the scene in front of `footage` instead of a world."""
+def composite_over(scene: bpy.types.Scene, footage: Footage, opacity: float = 1.0) -> None:
+    """Render the scene in front of `footage` instead of a world, as opaque as `opacity` says."""
     scene.render.film_transparent = True
     tree, out = compat.compositor(scene)
     layers, film = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeImage")
@@ -168,10 +171,29 @@ def composite_over(scene: bpy.types.Scene, footage: Footage) -> None:
     if footage.image.source != "FILE":
         footage.show(film)
     size_in, sized = compat.fit_to_render_size(tree)
-    under, over, result = compat.alpha_over(tree)
+    under, over, result = compat.alpha_over(tree, opacity)
     layers.scene = scene
     for source, target in (
         *((film.outputs["Image"], size_in), (sized, under)),
         *((layers.outputs["Image"], over), (result, out)),
     ):
+        tree.links.new(source, target)
+
+
+def show_pictures(scene: bpy.types.Scene, picture: Path, last: int) -> None:
+    """Show numbered pictures instead of the scene, each in its frame, transparency over grey.
+
+    `picture` is one of them, `last` the greatest number.
+    """
+    scene.view_settings.view_transform = "Standard"
+    tree, out = compat.compositor(scene)
+    film = tree.nodes.new("CompositorNodeImage")
+    film.image = bpy.data.images.load(str(picture))
+    film.image.source = "SEQUENCE"
+    # Blender looks for the file that bears the number of the frame
+    Footage(film.image, last, frame_start=1, frame_offset=0).show(film)
+    size_in, sized = compat.fit_to_render_size(tree)
+    under, over, result = compat.alpha_over(tree)
+    under.default_value = (*_BACKDROP, 1.0)
+    for source, target in ((film.outputs["Image"], size_in), (sized, over), (result, out)):
         tree.links.new(source, target)

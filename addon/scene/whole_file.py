@@ -23,19 +23,20 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".layfigure."))
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     try:
         yield folder / path.name
         if not (folder / path.name).is_file():
             raise OSError("nothing was written")
         os.replace(folder / path.name, path)
     except (OSError, RuntimeError) as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refused(path: Path, error: Exception) -> InputError:
+def refused(path: Path, error: Exception) -> InputError:
+    """One sentence for `error`, by which Blender or the system could not write `path`."""
     # an operator's RuntimeError may carry a whole traceback, its last line the reason
     lines = [line.strip() for line in str(error).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Location:")]

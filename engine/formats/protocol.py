@@ -1,6 +1,7 @@
 """The JSON lines between the add-on and the engine: one object a line, no ports.
 
-In:  run {id, job, params, out} · cancel {id} · quit
+In:  run {id, job, params, out, keep?, state?} · cancel {id} · quit
+     keep: finish it also when the pipes are closed; state: a file that tells how it stands
 Out: hello {protocol, version, devices} · progress {id, step, total, message, eta_s} · log {message}
      result {id, folder} · error {id, kind, message, hint}, kind one of input, internal, cancelled
 Each object names its type under "type".

@@ -63,20 +63,28 @@ JOBS: dict[str, type[Params]] = {
 }
 
 
-def run_job(name: str, params: dict, out: str | Path, progress: Progress) -> Path:
-    """Run a job by name. Returns the folder it wrote.
+def check_params(name: str, params: dict) -> Params:
+    """The parameters of a job by name, checked.
 
-    Raises InputError for an unknown job, wrong parameters or wrong input, Cancelled when stopped.
+    Raises InputError for an unknown job and wrong parameters.
     """
     kind = JOBS.get(name)
     if kind is None:
         raise InputError(f"There is no job named {name}.", f"Known are {', '.join(JOBS)}.")
     try:
-        checked = kind.model_validate(params)
+        return kind.model_validate(params)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"]) or "parameters"
         raise InputError(f"{where}: {first['msg']}.", "Correct this option.") from error
+
+
+def run_job(name: str, params: dict, out: str | Path, progress: Progress) -> Path:
+    """Run a job by name. Returns the folder it wrote.
+
+    Raises InputError for an unknown job, wrong parameters or wrong input, Cancelled when stopped.
+    """
+    checked = check_params(name, params)
     import torch
 
     torch.manual_seed(checked.seed)

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from ..formats.errors import InputError
+from ..formats.joint_words import FINGER, LIMBS, bare, sided
 from .bvh import Bvh
 
-# Our joint of a side -> what others call it, the surest first. A word can mean two joints (foot,
-# shoulder); the joint that stands first here takes it.
-_LIMBS: dict[str, tuple[str, ...]] = {
-    "hip": ("upleg", "upperleg", "thigh", "hip"),
-    "knee": ("knee", "lowerleg", "lowleg", "shin", "calf", "leg"),
-    "ankle": ("ankle", "foot"),
-    "foot": ("toebase", "toe", "toes", "ball", "toe0", "foot"),
-    "shoulder": ("upperarm", "uparm", "arm", "shldr", "shoulder"),
-    "elbow": ("elbow", "forearm", "lowerarm", "lowarm"),
-    "wrist": ("wrist", "hand"),
-    "collar": ("collar", "clavicle", "collarbone", "shoulder"),
-}
 _NEEDED = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
-_FINGER = re.compile(r"(?:hand|finger)?(index|middle|pinky|little|ring|thumb)(?:finger)?0?([123])")
-_SIDES = {"l": "left", "r": "right"}
-_SIDED = (
-    re.compile(r"(?P<side>left|right)[ _.-]*(?P<stem>.+)", re.I),
-    re.compile(r"(?P<side>l|r)[ _.-]+(?P<stem>.+)", re.I),
-    re.compile(r"(?P<stem>.+?)[ _.-]+(?P<side>left|right|l|r)", re.I),
-    re.compile(r"(?P<stem>.+)(?P<side>Left|Right)"),
-    re.compile(r"(?P<side>[lLrR])(?P<stem>[A-Z].*)"),
-    re.compile(r"(?P<side>l|r)(?P<stem>hand|thumb|fingers)"),
-)
-_PREFIX = re.compile(r"^(?:.*:|bip\d*[ _]|character\d*_|mixamorig\d*_?|def[-_.]|b_)", re.I)
 
 
 def find_joints(path: object, bvh: Bvh) -> dict[str, int]:
@@ -39,17 +14,17 @@ def find_joints(path: object, bvh: Bvh) -> dict[str, int]:
 
     Raises InputError that names the joints which are missing and those that the file has.
     """
-    sided = {key: j for j, key in _sided(bvh.names)}
+    by_side = {key: j for j, key in sided(bvh.names)}
     found: dict[str, int] = {}
     for side in ("left", "right"):
-        for joint, words in _LIMBS.items():
+        for joint, words in LIMBS.items():
             for word in words:
-                place = sided.get((side, word))
+                place = by_side.get((side, word))
                 if place is not None and place not in found.values():
                     found[f"{side}_{joint}"] = place
                     break
-        for (other, stem), place in sided.items():
-            finger = _FINGER.fullmatch(stem)
+        for (other, stem), place in by_side.items():
+            finger = FINGER.fullmatch(stem)
             if other == side and finger:
                 name = finger[1].replace("little", "pinky")
                 found[f"{side}_{name}{finger[2]}"] = place
@@ -64,7 +39,7 @@ def find_joints(path: object, bvh: Bvh) -> dict[str, int]:
     if found["pelvis"] not in _ancestors(bvh, chest):
         raise InputError(f"{path}: its arms do not hang on its hips.", "Give a person's motion.")
     found["spine3"] = chest
-    head = next((j for j, n in enumerate(bvh.names) if _bare(n).lower() == "head"), None)
+    head = next((j for j, n in enumerate(bvh.names) if bare(n).lower() == "head"), None)
     if head is not None and chest in _ancestors(bvh, head)[1:]:
         found["head"] = head
         between = [j for j in reversed(_ancestors(bvh, head)[1:]) if j > chest]
@@ -78,21 +53,6 @@ def spine(bvh: Bvh, found: dict[str, int]) -> list[int]:
     """The joints from the pelvis up to the one that bears the arms, both included."""
     up = _ancestors(bvh, found["spine3"])
     return up[: up.index(found["pelvis"]) + 1][::-1]
-
-
-def _sided(names: list[str]) -> Iterator[tuple[int, tuple[str, str]]]:
-    """(joint, (side, stem)) of those joints whose names tell a side."""
-    for j, name in enumerate(names):
-        for pattern in _SIDED:
-            match = pattern.fullmatch(_bare(name))
-            if match:
-                stem = re.sub(r"[^a-z0-9]", "", match["stem"].lower())
-                yield j, (_SIDES[match["side"][0].lower()], stem)
-                break
-
-
-def _bare(name: str) -> str:
-    return _PREFIX.sub("", name.strip())
 
 
 def _ancestors(bvh: Bvh, joint: int) -> list[int]:

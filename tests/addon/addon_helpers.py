@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, MethodType, SimpleNamespace
 
 from layfigure.panels import CLASSES as PANELS
 from scene_helpers import bpy
@@ -73,22 +73,21 @@ class Layout:
 def drawn(thing) -> str:
     """All words that a panel or the preferences show now."""
     said: list[str] = []
-    owner = thing if isinstance(thing, bpy.types.AddonPreferences) else SimpleNamespace()
-    if isinstance(thing, bpy.types.AddonPreferences):
-        owner = _Drawn(thing)
-    owner.layout = Layout(said)
-    (type(thing) if not isinstance(thing, type) else thing).draw(owner, bpy.context)
+    kind = thing if isinstance(thing, type) else type(thing)
+    kind.draw(_Drawn(thing, Layout(said)), bpy.context)
     return " | ".join(said)
 
 
 class _Drawn:
-    """Preferences with another layout."""
+    """A panel that is not on the screen, or the preferences with another layout."""
 
-    def __init__(self, preferences) -> None:
-        self._preferences = preferences
+    def __init__(self, thing, layout: Layout) -> None:
+        self._thing, self.layout = thing, layout
 
     def __getattr__(self, name: str):
-        return getattr(self._preferences, name)
+        value = getattr(self._thing, name)
+        unbound = isinstance(self._thing, type) and isinstance(value, FunctionType)
+        return MethodType(value, self) if unbound else value
 
 
 def all_panels() -> str:

@@ -1,11 +1,14 @@
 """A small engine that speaks the protocol, for tests of the add-on's side of it.
 
 What the job does stands in the name of its source: `work` runs 20 steps and writes a folder,
-`input` is refused, `crash` ends the process, `deaf` never answers a cancel, `slow` runs for long.
+`film` goes on until there is a file `<out>.go` and writes a result of 1000 frames, `input` is
+refused, `crash` ends the process, `deaf` never answers a cancel, `slow` runs for long.
 The jobs from scans to avatars write what the real ones do, quickly; with the preset `paper` a
-training waits in its middle until it is paused.
+training waits in its middle until it is paused. Like the real one it goes on alone with a job that
+it was to keep, and tells in state files how jobs stand.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -18,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from layfigure.engine.formats import corrections, ply
+from layfigure.engine.job_watch import JobWatch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -29,9 +33,22 @@ PROTOCOL = int(os.environ.get("FAKE_PROTOCOL", "1"))
 LEFT_WRIST, LEFT_HAND = 7, slice(25, 46)
 
 
+cancels: dict[str, threading.Event] = {}
+watch = JobWatch(lambda job: cancels[job].set())
+
+
 def say(type_: str, **fields) -> None:
-    """Write one message."""
-    print(json.dumps({"type": type_, **fields}), flush=True)
+    """Write one message, and the state of its job."""
+    job = fields.get("id", "")
+    if type_ == "progress":
+        watch.update(job, **{name: fields[name] for name in ("step", "total", "message", "eta_s")})
+    elif type_ == "result":
+        watch.end(job, "done", folder=fields["folder"])
+    elif type_ == "error":
+        state = "cancelled" if fields["kind"] == "cancelled" else "failed"
+        watch.end(job, state, error=fields["message"], hint=fields["hint"])
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+        print(json.dumps({"type": type_, **fields}), flush=True)
 
 
 def fit(order: dict, cancelled: threading.Event) -> None:
@@ -50,15 +67,20 @@ def fit(order: dict, cancelled: threading.Event) -> None:
         print("the engine is about to fall over", file=sys.stderr, flush=True)
         say("progress", id=job, step=1, total=20, message="Detecting", eta_s=2.0)
         os._exit(70)
-    pause = {"work": 0.01, "slow": 0.2, "deaf": 0.2}[what]
+    pause = {"work": 0.01, "film": 0.1, "slow": 0.2, "deaf": 0.2}[what]
     for step in range(20 if what == "work" else 1000):
+        if what == "film" and out.with_name(f"{out.name}.go").exists():
+            break
         if cancelled.is_set() and what != "deaf":
             say("error", id=job, kind="cancelled", message="Cancelled.", hint="")
             return
         say("progress", id=job, step=step, total=20, message="Detecting", eta_s=(20 - step) * pause)
         time.sleep(pause)
-    out.mkdir(parents=True)
-    (out / "result.json").write_text("{}")
+    if what == "film":
+        make_result(out, frames=1000, footage=order["params"]["source"])
+    else:
+        out.mkdir(parents=True)
+        (out / "result.json").write_text("{}")
     say("result", id=job, folder=str(out))
 
 
@@ -150,30 +172,35 @@ JOBS = {
 
 
 def serve() -> None:
-    """Answer until stdin closes."""
+    """Answer until stdin closes; then finish what is to be kept."""
     orders: queue.Queue[dict | None] = queue.Queue()
-    cancels: dict[str, threading.Event] = {}
 
     def read() -> None:
+        keep = False
         for line in sys.stdin:
             order = json.loads(line)
             if order["type"] == "cancel":
                 cancels.setdefault(order["id"], threading.Event()).set()
             elif order["type"] == "quit":
-                break
+                os._exit(0)
             else:
+                keep = keep or order.get("keep", False)
+                cancels.setdefault(order["id"], threading.Event())
+                watch.take(order["id"], order.get("state", ""))
                 orders.put(order)
-        os._exit(0)  # Blender is gone: whatever runs ends with it
+        if not keep:
+            os._exit(0)  # Blender is gone: whatever runs ends with it
+        orders.put(None)
 
     say("hello", protocol=PROTOCOL, version="0", devices=["cpu"])
     print("a library prints something", flush=True)
     threading.Thread(target=read, daemon=True).start()
-    while True:
-        order = orders.get()
+    while (order := orders.get()) is not None:
         if order["job"] == "refit":
             refit(order)
             continue
-        JOBS[order["job"]](order, cancels.setdefault(order["id"], threading.Event()))
+        JOBS[order["job"]](order, cancels[order["id"]])
+    os._exit(0)
 
 
 if sys.argv[1] == "serve":

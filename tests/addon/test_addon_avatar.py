@@ -6,7 +6,7 @@ import pytest
 
 from addon_helpers import all_panels, drawn
 from layfigure.addon import avatar_requests
-from layfigure.addon.jobs import CANCELLED, DONE
+from layfigure.addon.job import CANCELLED, DONE
 from layfigure.addon.scene.preview import NAME as PREVIEW
 from layfigure.addon.scene.preview import show_preview
 from layfigure.addon.session import session
@@ -52,7 +52,7 @@ def drain_until(condition):
 
 
 def test_panels_say_what_is_missing(addon):
-    assert "Avatars need the engine" in drawn(LAYFIGURE_PT_avatar).replace(" | ", " ")
+    assert "needs the engine, and none is set" in drawn(LAYFIGURE_PT_avatar).replace(" | ", " ")
     assert "Choose a scan" in drawn(LAYFIGURE_PT_register)
     assert "the shipped example is taken" in drawn(LAYFIGURE_PT_train).replace(" | ", " ")
     for panel in (LAYFIGURE_PT_pose, LAYFIGURE_PT_rig):
@@ -99,7 +99,9 @@ def test_a_training_is_watched_paused_and_resumed(settings, window, tmp_path):
     assert len(bpy.data.objects[PREVIEW].data.vertices) == 13718
     words = drawn(LAYFIGURE_PT_avatar)
     assert "Pause" in words and "Loss " in words and "At first 1" in words and "left" in words
-    assert "The engine works on example_avatar" in all_panels()
+    assert "Run (Queue)" in all_panels() and "Train (Queue)" in all_panels()
+    with pytest.raises(RuntimeError, match="this training runs or waits already"):
+        bpy.ops.layfigure.train_avatar()
     drain_until(lambda: len(session.training.losses) > 2)
     assert bpy.ops.layfigure.cancel_job() == {"FINISHED"}
     drain_until(lambda: job.ended)

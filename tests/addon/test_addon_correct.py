@@ -6,7 +6,7 @@ import pytest
 from test_scene_tracks import grey_film
 
 from addon_helpers import all_panels, drawn
-from layfigure.addon.jobs import DONE
+from layfigure.addon.job import DONE
 from layfigure.addon.scene.origin import clip_of, origin, origin_in
 from layfigure.addon.session import session
 from layfigure.engine.formats.corrections import load_corrections

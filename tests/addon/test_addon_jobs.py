@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from layfigure.addon.engine_client import EngineClient, clean_environment
-from layfigure.addon.jobs import CANCELLED, DONE, FAILED, RUNNING, JobList
+from layfigure.addon.job import CANCELLED, DONE, FAILED, INTERRUPTED, RUNNING
+from layfigure.addon.jobs import JobList
+from layfigure.addon.reading import Reading
 from layfigure.addon.task import Task
 from layfigure.engine.formats.errors import InputError
 
@@ -151,7 +154,7 @@ def test_close_ends_engine_and_jobs(jobs, tmp_path):
     until(jobs, lambda: job.step > 0)
     engine = jobs.client.pid
     jobs.close()
-    assert job.status == CANCELLED and jobs.client is None
+    assert job.status == INTERRUPTED and jobs.client is None
     with pytest.raises(ProcessLookupError):
         os.kill(engine, 0)
 
@@ -213,3 +216,17 @@ def test_task_is_cancelled_at_once():
 def test_task_with_a_program_that_is_not_there():
     task = Task("test", [["/no/such/python"]], clean_environment()).start()
     assert task.wait(5) == FAILED and "/no/such/python" in task.error
+
+
+def test_reading_in_a_thread_gives_what_was_read_or_the_reason():
+    began, go_on = time.monotonic(), threading.Event()
+    reading = Reading(lambda: go_on.wait(10) and "read")
+    assert not reading.done and time.monotonic() - began < 5
+    go_on.set()
+    assert reading.take() == "read" and reading.done
+
+    def refused():
+        raise InputError("gone.npz: no such file.", "Choose another.")
+
+    with pytest.raises(InputError, match="no such file"):
+        Reading(refused).take()

@@ -7,15 +7,13 @@ import pytest
 
 import layfigure
 from addon_helpers import Layout, all_panels, drawn, settings_for
-from layfigure.addon import engine_setup, requests
-from layfigure.addon.engine_client import clean_environment
-from layfigure.addon.jobs import CANCELLED, DONE, FAILED, RUNNING
+from layfigure.addon import requests
+from layfigure.addon.job import CANCELLED, DONE, FAILED, RUNNING
 from layfigure.addon.session import session
-from layfigure.addon.task import Task
 from layfigure.engine.formats.errors import InputError
 from layfigure.engine.jobs import FitParams
-from layfigure.panels import CLASSES as PANELS
 from layfigure.panels.base import draw_text, duration, shorten
+from layfigure.panels.fit_body import LAYFIGURE_PT_fit_body
 from layfigure.panels.result import LAYFIGURE_PT_result
 from scene_helpers import bpy
 
@@ -60,24 +58,6 @@ def test_panels_with_an_engine(engine, tmp_path):
             assert title in words
 
 
-def test_preferences_show_what_the_engine_reports(engine):
-    assert "Install Engine" in drawn(engine)
-    assert bpy.ops.layfigure.check_engine() == {"FINISHED"}
-    assert "torch: 2.13.0, CPU" in drawn(engine)
-
-
-def test_check_of_a_python_that_is_not_there(addon, tmp_path):
-    addon.engine_python = str(tmp_path / "nowhere")
-    with pytest.raises(RuntimeError, match="nowhere: no such file"):
-        bpy.ops.layfigure.check_engine()
-
-
-def test_check_of_something_that_is_no_python(engine):
-    engine.engine_python = "/bin/false"
-    bpy.ops.layfigure.check_engine()
-    assert "The engine cannot run" in drawn(engine)
-
-
 def test_fit_runs_to_its_folder(engine, tmp_path):
     settings_for(tmp_path, "work")
     assert bpy.ops.layfigure.fit_body() == {"FINISHED"}
@@ -91,7 +71,7 @@ def test_fit_reports_the_engines_sentence(engine, tmp_path):
     settings_for(tmp_path, "input")
     with pytest.raises(RuntimeError, match=r"input\.mp4: nobody is in it\. Film someone\."):
         bpy.ops.layfigure.fit_body()
-    words = drawn(PANELS[0]).replace(" | ", " ")
+    words = drawn(LAYFIGURE_PT_fit_body).replace(" | ", " ")
     assert "input.mp4: nobody is in it." in words and "Film someone." in words
 
 
@@ -184,13 +164,13 @@ def start_with_a_window(monkeypatch, tmp_path, what: str):
 
 def test_panel_of_a_running_job_and_its_cancel(engine, tmp_path, monkeypatch):
     job = start_with_a_window(monkeypatch, tmp_path, "slow")
-    words = drawn(PANELS[0])
+    words = drawn(LAYFIGURE_PT_fit_body)
     assert "slow: " in words and "%" in words and "Detecting" in words and "left" in words
-    assert "Cancel" in words and not bpy.ops.layfigure.fit_body.poll()
+    assert "Cancel" in words and "Run (Queue)" in words and bpy.ops.layfigure.fit_body.poll()
     assert bpy.ops.layfigure.cancel_job() == {"FINISHED"}
     while not job.ended:
         session.drain()
-    assert job.status == CANCELLED and "slow was cancelled." in drawn(PANELS[0])
+    assert job.status == CANCELLED and "slow was cancelled." in drawn(LAYFIGURE_PT_fit_body)
 
 
 def test_engine_killed_while_it_works_is_told_in_the_panel(engine, tmp_path, monkeypatch):
@@ -200,7 +180,8 @@ def test_engine_killed_while_it_works_is_told_in_the_panel(engine, tmp_path, mon
     while session.drain():
         pass
     assert job.status == FAILED
-    assert "The engine stopped while it worked on slow" in drawn(PANELS[0]).replace(" | ", " ")
+    words = drawn(LAYFIGURE_PT_fit_body).replace(" | ", " ")
+    assert "The engine stopped while it worked on slow" in words
     settings_for(tmp_path, "work")
     assert bpy.ops.layfigure.fit_body() == {"FINISHED"}
     assert session.jobs.jobs[-1].status == DONE
@@ -209,39 +190,6 @@ def test_engine_killed_while_it_works_is_told_in_the_panel(engine, tmp_path, mon
 def test_nothing_runs_that_could_be_cancelled(addon):
     with pytest.raises(RuntimeError, match="No job is running"):
         bpy.ops.layfigure.cancel_job()
-
-
-def test_installing_needs_online_access_and_says_so(addon):
-    assert not bpy.app.online_access
-    assert not bpy.ops.layfigure.install_engine.poll()
-    with pytest.raises(InputError, match="may not use the network"):
-        session.start_install("python3")
-    assert "Allow Online Access" in drawn(addon)
-
-
-def test_install_makes_an_environment_that_runs(tmp_path, monkeypatch):
-    (tmp_path / "requirements.txt").write_text("# nothing, so that no network is needed\n")
-    monkeypatch.setattr(engine_setup, "REQUIREMENTS", tmp_path / "requirements.txt")
-    commands = engine_setup.install_commands(sys.executable, tmp_path / "engine")
-    task = Task("install", commands, clean_environment()).start()
-    assert task.wait(120) == DONE, task.error
-    assert any(line.startswith("Python 3.1") for line in task.lines)
-    python = engine_setup.environment_python(tmp_path / "engine")
-    assert (
-        Task("run", [[str(python), "-c", "import pip"]], clean_environment()).start().wait() == DONE
-    )
-
-
-def test_install_that_fails_leaves_nothing_and_says_why(addon, tmp_path, monkeypatch):
-    folder = tmp_path / "user" / "engine"
-    commands = [[sys.executable, "-m", "venv", "--without-pip", str(folder)]]
-    commands.append([sys.executable, "-c", "raise SystemExit('no matching distribution')"])
-    session.install = Task("install", commands, clean_environment()).start()
-    session._install_folder = folder
-    session.install.wait()
-    assert folder.exists()
-    session.drain()
-    assert not folder.exists() and "no matching distribution" in drawn(addon)
 
 
 def test_import_of_a_folder_that_is_no_result(addon, tmp_path):

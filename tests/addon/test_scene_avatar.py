@@ -11,7 +11,7 @@ from layfigure.addon.scene.correctives import update_correctives
 from layfigure.addon.scene.export_fbx import export_fbx
 from layfigure.addon.scene.import_result import ImportOptions, import_result
 from layfigure.engine.formats.errors import InputError
-from layfigure.operators.export_fbx import characters
+from layfigure.operators.export import characters
 from scene_helpers import bpy, clean_scene, farthest, posed_vertices  # noqa: F401
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

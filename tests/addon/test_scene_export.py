@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from layfigure.addon import compat
+from layfigure.addon.scene.export import FORMATS, ExportOptions, export
 from layfigure.addon.scene.export_fbx import PRESETS, export_fbx
 from layfigure.addon.scene.import_result import import_result
 from layfigure.engine.formats.errors import InputError
@@ -39,21 +40,23 @@ def test_ten_frames_survive(tmp_path, preset):
 
 
 def test_the_open_file_stays_as_it_was(tmp_path):
-    make_result(tmp_path / "walk", 6)
+    make_result(tmp_path / "walk", 2, texture=True)
     person = import_result(bpy.context, tmp_path / "walk").people[0]
     bpy.data.objects.new("root", None)  # a name that the Unreal preset wants
-    bpy.context.scene.frame_set(4)
+    bpy.context.scene.frame_set(2)
     before = _state(person)
     for preset in PRESETS:
         export_fbx(bpy.context, [person.armature], tmp_path / "walk.fbx", preset)
+    for name, form in FORMATS.items():
+        path = tmp_path / (name if form.folder else f"walk{form.ending}")
+        options = ExportOptions(name, keys="none", root_motion="root")
+        export(bpy.context, [person.armature], path, options)
     assert _state(person) == before
 
 
 def _state(person):
-    names = {
-        kind: sorted(thing.name for thing in getattr(bpy.data, kind))
-        for kind in ("objects", "scenes", "actions", "meshes", "armatures", "shape_keys")
-    }
+    kinds = ("objects", "scenes", "actions", "meshes", "armatures", "shape_keys", "images")
+    names = {kind: sorted(t.name for t in getattr(bpy.data, kind)) for kind in kinds}
     keys = person.mesh.data.shape_keys.key_blocks
     points = np.empty(len(person.mesh.data.vertices) * 3, np.float32)
     keys[0].points.foreach_get("co", points)
@@ -65,6 +68,7 @@ def _state(person):
         [group.name for group in person.mesh.vertex_groups],
         person.armature.animation_data.action.name,
         [curve.data_path for curve in compat.fcurves(person.armature)],
+        person.mesh.data.materials[0].node_tree.nodes.active.image.name,
     )
 
 
@@ -79,7 +83,7 @@ def test_several_people_in_one_file(tmp_path):
 
 
 def test_nothing_to_export(tmp_path):
-    with pytest.raises(InputError, match="No armature"):
+    with pytest.raises(InputError, match="Nothing to export"):
         export_fbx(bpy.context, [], tmp_path / "x.fbx")
     assert not list(tmp_path.iterdir())
 

@@ -18,7 +18,7 @@ from layfigure.engine.formats.errors import InputError
 from layfigure.engine.formats.motion import load_motion
 from layfigure.engine.formats.pc2 import read_pc2, write_pc2
 from layfigure.engine.formats.points import load_points, normal_colors, save_points
-from layfigure.operators.export_fbx import characters
+from layfigure.operators.export import characters
 from layfigure.panels.points import LAYFIGURE_PT_points
 from scene_helpers import bpy, clean_scene, farthest, posed_vertices  # noqa: F401
 

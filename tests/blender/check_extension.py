@@ -5,7 +5,8 @@ from pathlib import Path
 
 import bpy
 
-ADDON = "bl_ext.user_default.layfigure"
+# The repository that it came from is in the name: user_default for a zip from the disk.
+(ADDON,) = (a.module for a in bpy.context.preferences.addons if a.module.endswith(".layfigure"))
 
 
 def left() -> list[str]:
@@ -23,7 +24,6 @@ def left() -> list[str]:
     return found
 
 
-assert ADDON in bpy.context.preferences.addons, "the extension is not enabled"
 for _ in range(2):
     assert left(), "nothing is registered"
     bpy.ops.preferences.addon_disable(module=ADDON)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +156,33 @@ def test_film_still_fbx_blend(blender, tmp_path):
     assert all(p.stat().st_size > 1000 for p in (tmp_path / "out").iterdir())
     assert "Frame 4/4" in done.stdout
     _assimp_reads(blender.name, tmp_path / "out" / "walk.fbx")
+
+
+def test_a_farm_renders_chunks_and_makes_the_film(blender, tmp_path):
+    make_result(tmp_path / "a", 4, footage=str(ROOT / "examples" / "dance.mp4"))
+    make_result(tmp_path / "b", 4)
+    asked = ("--result", tmp_path / "a", "--result", tmp_path / "b", "--spacing", 1.2)
+    asked += ("--pictures", tmp_path / "p" / "f_##.exr", "--transparent", "--size", "160x120")
+    for frames in ("1-2", "2,3-4"):
+        done = blender("headless/render.py", *asked, "--frames", frames, "--camera", "turntable")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Frame 1/3, it was there" in done.stdout
+    assert sorted(p.name for p in (tmp_path / "p").iterdir()) == [
+        f"f_0{i}.exr" for i in (1, 2, 3, 4)
+    ]
+    film = ("--output", tmp_path / "film.mp4", "--fps", 30)
+    done = blender("headless/render.py", "--film-from", tmp_path / "p" / "f_##.exr", *film)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    video = cv2.VideoCapture(str(tmp_path / "film.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 4
+    frame = video.read()[1].astype(int)
+    shirts = (frame[..., 0] - frame[..., 2] > 40).any(0)
+    assert (np.diff(shirts.astype(int)) == 1).sum() >= 2, "two people beside each other"
+    still = ("--still", tmp_path / "bones.png", "--look", "skeleton", "--overlay-opacity", 0.8)
+    done = blender("headless/render.py", "--result", tmp_path / "a", *still, "--size", "320x240")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    picture = cv2.imread(str(tmp_path / "bones.png")).astype(int)
+    assert (picture[..., 2] > picture[..., 0] + 60).sum() > 100, "orange bones"
 
 
 def test_film_still_fbx_of_an_animal(blender, tmp_path):

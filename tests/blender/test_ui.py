@@ -79,6 +79,8 @@ def test_person_fits_a_clip_and_cancels_another(screen, clip):
     story = screen("ui_fit_body.py", "--clip", clip)
     assert len({step for _, step, _, _ in story["bars"]}) >= 5, "the bar moves"
     assert story["note"] == "Imported" and story["after_undo"] == 0
+    assert max(story["blocks"]["work_ms"]) < 100, "the window stays responsive"
+    assert max(story["blocks"]["ours_ms"].values()) < 100
     assert story["cancel_seconds"] < 2.0
     assert story["failed"].startswith("/") and "not_a_film.mp4" in story["failed"]
 

@@ -37,7 +37,7 @@ def story():
     """What the person does."""
     for thing in list(bpy.context.scene.objects):
         bpy.data.objects.remove(thing)
-    unfold("PT_animal")
+    unfold("animal")
     bpy.context.preferences.addons[ADDON].preferences.engine_python = str(opts.engine_python)
     settings = bpy.context.scene.layfigure
     settings.annotate_film, settings.animal_annotations = str(opts.film), str(opts.annotations)

@@ -18,7 +18,6 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parent))  # `blender -P` does not do it
 
 from ui_person import (  # noqa: E402
-    ADDON,
     find_button,
     mouse,
     open_tab,
@@ -27,6 +26,7 @@ from ui_person import (  # noqa: E402
     press,
     rest_mouse,
     told,
+    unfold,
     until,
     view,
     window,
@@ -37,22 +37,14 @@ def story():
     """What the person does."""
     for thing in list(bpy.context.scene.objects):
         bpy.data.objects.remove(thing)
-    unfold()
+    unfold("annotate")
+    unfold("annotate_clip", kind="CLIP_EDITOR")
     yield from start()
     go_to(10)
     yield from click_points(10)
     yield from silhouette(10)
     yield from other_frames()
     yield from export()
-
-
-def unfold():
-    """Panels that are folded at first, open."""
-    panels = sys.modules[f"{ADDON}.panels.annotate"]
-    for panel in (panels.LAYFIGURE_PT_annotate, panels.LAYFIGURE_PT_annotate_clip):
-        bpy.utils.unregister_class(panel)
-        panel.bl_options = set()
-        bpy.utils.register_class(panel)
 
 
 def start():

@@ -18,13 +18,13 @@ from ui_person import (  # noqa: E402
     ended,
     find_button,
     look_at,
-    open_panel,
     open_tab,
     play,
     press,
     session,
     still,
     told,
+    unfolded,
     until,
     view,
 )
@@ -39,12 +39,12 @@ def story():
     settings.scan_source, settings.avatar_motion = str(opts.scans), str(opts.motion)
     settings.output = str(opts.out / "results")
     yield from open_tab("Layfigure")
-    button = yield from open_panel("layfigure.register", "layfigure.fit_body")
+    button = yield from unfolded("register", "layfigure.register")
     yield from still("1_register")
     yield from press(*button)
     yield from until(lambda: ended("register"), 30)
 
-    button = yield from open_panel("layfigure.train_avatar", "layfigure.register")
+    button = yield from unfolded("train", "layfigure.train_avatar")
     settings.training_preset = "paper"  # the small engine takes its time then
     yield from still("2_train")
     view()[0].spaces.active.shading.color_type = "VERTEX"
@@ -63,14 +63,14 @@ def story():
     yield from still("5_trained")
 
     view()[0].spaces.active.shading.color_type = "TEXTURE"
-    button = yield from open_panel("layfigure.pose_avatar", "layfigure.train_avatar")
+    button = yield from unfolded("pose", "layfigure.pose_avatar")
     yield from press(*button)
     yield from until(lambda: ended("avatar_pose"), 60)
     told["posed"] = session().jobs.jobs[-1].note
     look_at(bpy.context.view_layer.objects.active)
     yield from still("6_posed")
 
-    button = yield from open_panel("layfigure.rig_avatar", "layfigure.pose_avatar")
+    button = yield from unfolded("rig", "layfigure.rig_avatar")
     bpy.data.collections["coat_avatar_walk"].hide_viewport = True
     yield from press(*button)
     yield from until(lambda: ended("avatar_rig"), 60)

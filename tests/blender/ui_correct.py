@@ -28,6 +28,7 @@ from ui_person import (  # noqa: E402
     rest_mouse,
     session,
     told,
+    unfolded,
     until,
     view,
     window,
@@ -50,7 +51,7 @@ def story():
     with bpy.context.temp_override(window=window(), area=area, region=main):
         bpy.ops.view3d.view_selected()
     yield 2.0
-    x, y = yield from find_button("layfigure.keypoints_to_tracks")
+    x, y = yield from unfolded("correct", "layfigure.keypoints_to_tracks")
     began = time.monotonic()
     mouse(x, y, click=True)
     yield from until(lambda: bpy.data.movieclips, 20)
@@ -67,7 +68,7 @@ def story():
 def options():
     """The folded options, all open."""
     fit_body = sys.modules[f"{ADDON}.panels.fit_body"]
-    as_it_was, fit_body._folded = fit_body._folded, unfolded
+    as_it_was, fit_body._folded = fit_body._folded, open_at_once
     yield from open_tab("Layfigure")
     settings = bpy.context.scene.layfigure
     settings.video = str(opts.clip)
@@ -84,7 +85,7 @@ def options():
     fit_body._folded = as_it_was
 
 
-def unfolded(layout, title):
+def open_at_once(layout, title):
     """A part of the options that is open from the start."""
     header, body = layout.panel(f"unfolded_{title}", default_closed=False)
     header.label(text=title)

@@ -29,6 +29,7 @@ from ui_person import (  # noqa: E402
     told,
     until,
     view,
+    watch_blocks,
     window,
 )
 
@@ -58,7 +59,9 @@ def story():
     yield from until(lambda: session().jobs.jobs, 10)
     job = session().jobs.jobs[0]
     rest_mouse()
+    blocks = watch_blocks()
     yield from watch(job)
+    told["blocks"] = blocks.tell()
     told["status"], told["error"] = job.status, f"{job.error} {job.hint}".strip()
     assert job.status == "done", told["error"]
     yield from until(lambda: job.note, 30)
@@ -153,8 +156,8 @@ def wrong_input():
 def show_preferences():
     """The preferences after Check."""
     bpy.ops.layfigure.check_engine()
-    yield from until(lambda: session().check_lines, 60)
-    told["check"] = session().check_lines
+    yield from until(lambda: session().setup.findings, 60)
+    told["check"] = session().setup.findings
     bpy.ops.layfigure.open_preferences()
     yield 2.0
     subprocess.run(["import", "-window", "root", str(opts.out / "8_preferences.png")], check=True)

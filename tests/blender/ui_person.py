@@ -14,9 +14,13 @@ from pathlib import Path
 
 import bpy
 
+from ui_blocks import Blocks
+
 ADDON = "bl_ext.user_default.layfigure"
 told: dict = {"blender": bpy.app.version_string}
 _out = Path()
+_story_seconds = [0.0, 0.0]  # by the wall and of computing: what the story itself took
+_fresh: list = []  # what was unfolded so far
 
 
 def window():
@@ -141,32 +145,38 @@ def press(x, y):
     rest_mouse()
 
 
-def open_panel(operator, above):
-    """Click the header below the button of the operator `above` until `operator` is to be seen.
+def unfold(*names, kind="VIEW_3D"):
+    """The panels with these names open, and those that they lie in; all others folded.
 
-    Where it is.
+    `names` as in LAYFIGURE_PT_<name>. Blender keeps by its name whether a panel is open: each gets
+    a new one.
     """
-    view()[0].tag_redraw()
-    yield 1.5  # what has just ended is told above the steps and moves them
-    x, y = yield from find_button(above, step=12)
-    for down in (40, 30, 50, 60, 70):
-        yield from click(x, y + down)
-        yield 0.5
-        try:
-            return (yield from find_button(operator, step=12, between=(y - 60, y + 350)))
-        except LookupError:
-            continue
-    raise LookupError(f"no panel with {operator} opens")
-
-
-def unfold(name):
-    """The panel with `name` in its own open, the others folded."""
-    panels = [p for p in sys.modules[f"{ADDON}.panels"].CLASSES if p.bl_space_type == "VIEW_3D"]
-    for panel in panels:
+    _fresh.append(names)
+    panels = [p for p in sys.modules[f"{ADDON}.panels"].CLASSES if p.bl_space_type == kind]
+    by_id = {panel.bl_idname: panel for panel in panels}
+    wanted = {panel for panel in panels if panel.__name__.partition("_PT_")[2] in names}
+    assert len(wanted) == len(names), names
+    for panel in list(wanted):
+        while (panel := by_id.get(getattr(panel, "bl_parent_id", ""))) is not None:
+            wanted.add(panel)
+    for panel in reversed(panels):
         bpy.utils.unregister_class(panel)
-        panel.bl_options = set() if name in panel.__name__ else {"DEFAULT_CLOSED"}
     for panel in panels:
+        parent = by_id.get(getattr(panel, "bl_parent_id", ""))
+        if parent is not None:
+            panel.bl_parent_id = parent.bl_idname  # the parent stands before its children
+        panel.bl_idname = f"{panel.__name__}_{len(_fresh)}"
+        panel.bl_options = set() if panel in wanted else {"DEFAULT_CLOSED"}
         bpy.utils.register_class(panel)
+    for area in window().screen.areas:
+        area.tag_redraw()
+
+
+def unfolded(name, operator):
+    """The panel `name` open; where its button of `operator` is."""
+    unfold(name)
+    yield 1.5
+    return (yield from find_button(operator, step=12))
 
 
 def look_at(thing):
@@ -194,6 +204,20 @@ def armatures():
     return [thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE"]
 
 
+def watch_blocks():
+    """Begin to watch how long the main thread is away; `.tell()` ends it."""
+    return Blocks(ADDON, _story_seconds)
+
+
+def close_blender():
+    """Close Blender as its menu does; what was told is written down before."""
+    (_out / "story.json").write_text(json.dumps(told, indent=1))
+    bpy.context.preferences.view.use_save_prompt = False
+    with bpy.context.temp_override(window=window()):
+        bpy.ops.wm.quit_blender()
+    yield 60.0  # Blender ends before
+
+
 def play(script, out, limit):
     """Run the story; pictures and story.json go to `out`. Exit code 0: all went well."""
     global _out
@@ -218,6 +242,7 @@ def play(script, out, limit):
     watchdog.start()
 
     def step():
+        began = (time.perf_counter(), time.thread_time())
         try:
             return next(script)
         except StopIteration:
@@ -230,5 +255,8 @@ def play(script, out, limit):
                 picture("failed")
             finally:
                 stop(1)
+        finally:
+            for number, clock in enumerate((time.perf_counter, time.thread_time)):
+                _story_seconds[number] += clock() - began[number]
 
     bpy.app.timers.register(step, first_interval=2.0)

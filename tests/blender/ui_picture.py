@@ -39,7 +39,7 @@ def story():
     """What the person does."""
     for thing in list(bpy.context.scene.objects):
         bpy.data.objects.remove(thing)
-    unfold("PT_picture")
+    unfold("picture")
     yield from open_tab("Layfigure")
     yield from still("1_no_engine")
     bpy.context.preferences.addons[ADDON].preferences.engine_python = str(opts.engine_python)

@@ -16,15 +16,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # `blender -P` does not do it
 from ui_person import (  # noqa: E402
     ADDON,
     ended,
-    find_button,
     look_at,
-    open_panel,
     open_tab,
     play,
     press,
     session,
     still,
     told,
+    unfolded,
     until,
     view,
     window,
@@ -42,13 +41,12 @@ def story():
     settings.scans, settings.avatar_motion = str(opts.scans), str(opts.motion)
     settings.output = str(opts.out / "results")
     yield from open_tab("Layfigure")
-    yield from open_panel("layfigure.register", "layfigure.fit_body")
-    button = yield from open_panel("layfigure.train_avatar", "layfigure.register")
+    button = yield from unfolded("train", "layfigure.train_avatar")
     settings.training_method = "scale"
     yield from still("1_method")
     yield from press(*button)
     yield from until(lambda: ended("avatar_train"), 60)
-    button = yield from open_panel("layfigure.pose_avatar", "layfigure.train_avatar")
+    button = yield from unfolded("pose", "layfigure.pose_avatar")
     yield from press(*button)
     yield from until(lambda: ended("avatar_pose"), 60)
     told["posed"] = session().jobs.jobs[-1].note
@@ -60,7 +58,7 @@ def story():
     told["at_first"] = [scene().shown(points), *scene().look(points)]
     yield from still("2_discs")
     bpy.context.scene.frame_set(6)
-    _, top = yield from find_button("layfigure.show_points")
+    _, top = yield from unfolded("points", "layfigure.show_points")
     yield from choose(top + COLORING, 0.5)
     told["normal"] = scene().look(points)
     yield from still("3_normals")

@@ -15,7 +15,6 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parent))  # `blender -P` does not do it
 
 from ui_person import (  # noqa: E402
-    ADDON,
     find_button,
     look_at,
     open_tab,
@@ -23,6 +22,7 @@ from ui_person import (  # noqa: E402
     press,
     still,
     told,
+    unfold,
     until,
     view,
     window,
@@ -41,7 +41,7 @@ def story():
     armature, mesh = bpy.data.objects["Mannequin"], bpy.data.objects["Mannequin body"]
     look_at(mesh)
     bpy.context.view_layer.objects.active = armature
-    unfold()
+    unfold("rig_body")
     yield from open_tab("Layfigure")
     x, y = yield from find_button("layfigure.rig_guess")
     yield from press(x, y)
@@ -71,14 +71,6 @@ def story():
     yield 0.5
     animation = bpy.data.objects["Mannequin"].animation_data
     told["after_undo"] = int(animation is not None and animation.action is not None)
-
-
-def unfold():
-    """The panel unfolded."""
-    mine = sys.modules[f"{ADDON}.panels.rig_body"].LAYFIGURE_PT_rig_body
-    bpy.utils.unregister_class(mine)
-    mine.bl_options = set()
-    bpy.utils.register_class(mine)
 
 
 parser = argparse.ArgumentParser(prog="ui_rig.py")

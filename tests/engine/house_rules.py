@@ -25,14 +25,16 @@ ROOMS: dict[str, set[str]] = {
     "fitting": {*_BODIES, "progress"},
     **{room: {*_BODIES, "training", "progress"} for room in ("regression", "avatars")},
     "jobs": {*_BODIES, *_METHODS, "progress"},
+    "batch": {*_BASE, "jobs", "progress", "threads"},
     "progress": {"formats"},
     "threads": set(),
+    "job_watch": {"formats"},
 }
 # What the files on top may import.
 _TOP = {
     *ROOMS,
     *("cli", "cli_run", "cli_avatar", "cli_animal", "cli_evaluate", "cli_masks", "cli_regress"),
-    *("cli_train", "serve", "doctor", "__main__"),
+    *("cli_batch", "cli_train", "serve", "doctor", "__main__"),
 }
 
 
@@ -110,7 +112,7 @@ def _foreign(path: str, home: str, library: str) -> str:
         return ""
     allowed = {*BLENDER, "numpy", *sys.stdlib_module_names}
     if home == "headless":
-        allowed.add("bootstrap")
+        allowed |= {"bootstrap", "pictures", "render_options", "rendering"}
     if home in (*BLENDER_SIDE, "__init__.py") and library not in allowed:
         return "Blender has no such library"
     return ""

@@ -15,6 +15,13 @@ import pytest
 
 import layfigure
 from layfigure.engine.bodies.registry import SHIPPED
+from layfigure.engine.formats.job_state import (
+    BEAT_S,
+    JobState,
+    cancel_path,
+    read_state,
+    write_state,
+)
 from layfigure.engine.formats.protocol import PROTOCOL, decode, encode
 from layfigure.engine.formats.result import read_result
 from synthetic import Walk
@@ -178,6 +185,94 @@ def test_ends_in_the_middle_of_a_job(walk: Walk, tmp_path: Path) -> None:
     assert time.monotonic() - closed < 2.0
     assert engine.process.returncode == 0
     assert not list(tmp_path.iterdir())
+
+
+def left_alone(walk: Walk, folder: Path, keep: bool = True) -> subprocess.Popen:
+    """A server with two jobs whose both pipes were closed while it did the first."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, *MODULE, "serve"], cwd=folder, **pipes)
+    for name in ("one", "two"):
+        request = {
+            "params": {"source": str(walk.folder), **QUICK, "people": 1},
+            **{"out": str(folder / name), "state": str(folder / f"{name}.json"), "keep": keep},
+        }
+        process.stdin.write(encode("run", id=name, job="fit", **request))
+    process.stdin.flush()
+    for line in process.stdout:
+        if decode(line)["type"] == "progress":
+            break
+    process.stdin.close()
+    process.stdout.close()
+    return process
+
+
+def state_in(path: Path, *states: str, seconds: float = 40.0) -> JobState:
+    """The state in the file when it is one of `states`."""
+    end = time.monotonic() + seconds
+    while (state := read_state(path)) is None or state.state not in states:
+        assert time.monotonic() < end, state
+        time.sleep(0.02)
+    return state
+
+
+def test_kept_jobs_are_finished_when_nobody_listens(walk: Walk, tmp_path: Path) -> None:
+    process = left_alone(walk, tmp_path)
+    state = state_in(tmp_path / "one.json", "running")
+    assert state.pid == process.pid and state.message
+    assert read_state(tmp_path / "two.json").state == "waiting"
+    for name in ("one", "two"):
+        assert state_in(tmp_path / f"{name}.json", "done").folder == str(tmp_path / name)
+        assert len(read_result(tmp_path / name).people) == 1
+    assert process.wait(10) == 0, "then it ends"
+
+
+def test_kept_job_is_stopped_by_a_file_and_by_the_death_of_the_engine(
+    walk: Walk, tmp_path: Path
+) -> None:
+    process = left_alone(walk, tmp_path)
+    cancel_path(tmp_path / "one.json").touch()
+    assert state_in(tmp_path / "one.json", "cancelled", "done").state == "cancelled"
+    second = tmp_path / "two.json"
+    state_in(second, "running")
+    beats = {second.stat().st_mtime_ns}
+    end = time.monotonic() + 10
+    while len(beats) < 2:
+        assert time.monotonic() < end
+        beats.add(second.stat().st_mtime_ns)
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    last = second.stat().st_mtime_ns
+    time.sleep(1.5 * BEAT_S)
+    assert second.stat().st_mtime_ns == last, "no sign of life"
+    assert read_state(second).state == "running" and not (tmp_path / "two").exists()
+
+
+def test_jobs_that_are_not_kept_are_interrupted(walk: Walk, tmp_path: Path) -> None:
+    assert left_alone(walk, tmp_path, keep=False).wait(10) == 0
+    assert [read_state(tmp_path / f"{n}.json").state for n in ("one", "two")] == ["interrupted"] * 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "two.json"]
+
+
+def test_state_of_a_failed_job_and_a_folder_that_is_gone(engine: Engine, tmp_path: Path) -> None:
+    state, gone = tmp_path / "state.json", tmp_path / "gone" / "state.json"
+    for name, path in (("s", state), ("g", gone)):
+        request = {"job": "fit", "params": {"source": "/gone.mp4"}, "out": str(tmp_path / "o")}
+        engine.send("run", id=name, **request, state=str(path))
+        error(engine.until("error", "result")[0], name, "input")
+    told = read_state(state)
+    assert told.state == "failed" and "/gone.mp4" in told.error and told.hint
+    assert not gone.exists()
+
+
+def test_state_file_that_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    assert read_state(path) is None
+    write_state(path, JobState("running", 3, 10, "Zoë", 1.5))
+    assert read_state(path) == JobState("running", 3, 10, "Zoë", 1.5)
+    for text in (b"", b"\xff", b"[]", b'{"state": "asleep"}', b'{"state": "done", "x": 1}'):
+        path.write_bytes(text)
+        assert read_state(path) is None
 
 
 def test_quit(tmp_path: Path) -> None:
