@@ -3,7 +3,7 @@
 import bpy
 
 from ..addon.scene.export import FORMATS, lacking
-from ..operators.export import draw_choices
+from ..operators.export import characters, draw_choices
 from .base import LayfigurePanel, draw_text
 
 
@@ -26,6 +26,8 @@ class LAYFIGURE_PT_export(LayfigurePanel, bpy.types.Panel):
         reason = lacking(kind)
         if reason:
             draw_text(layout, context, reason, "ERROR")
+        elif not characters(context):
+            draw_text(layout, context, "Select a character: its armature or its mesh.", "INFO")
         row = layout.row()
         row.enabled = not reason
         label = f"Export {FORMATS[kind].label}…"

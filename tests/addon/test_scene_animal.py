@@ -64,7 +64,7 @@ def test_it_comes_back_from_fbx(folder, tmp_path):
 
 def test_the_panel_asks_for_a_fit(engine, tmp_path):
     settings = bpy.context.scene.layfigure
-    assert "Annotate Animal makes them." in all_panels().replace(" | ", " ")
+    assert "Annotate, above, makes them." in all_panels().replace(" | ", " ")
     assert not bpy.ops.layfigure.fit_animal.poll()
     film, points = tmp_path / "cow.mp4", tmp_path / "cow.json"
     settings.annotate_film, settings.animal_annotations = str(film), str(points)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -37,23 +38,28 @@ fi
 @pytest.mark.skipif(not SUITES, reason="no real Blender: `real-blender` is not beside the checkout")
 @pytest.mark.skipif(not list(WHEELS.glob("torch-*.whl")), reason="no wheels: run `make wheels`")
 @pytest.mark.parametrize("suite", SUITES)
-def test_the_whole_road(suite, tmp_path, monkeypatch):
+def test_the_whole_road(suite, monkeypatch):
     monkeypatch.setenv("REAL_BLENDER_SCREEN", "1600x1300")
-    extension.install(suite, tmp_path / "user", extension.build_zip(tmp_path / "dist"))
-    clip = shutil.copy(ROOT / "examples" / "dance.mp4", tmp_path / "dance.mp4")
-    python, seen = tmp_path / "python", tmp_path / "seen"
+    with tempfile.TemporaryDirectory(prefix="anna_") as home:  # short: it is in the pictures
+        _assert_the_day_goes_well(suite, Path(home))
+
+
+def _assert_the_day_goes_well(suite: str, home: Path) -> None:
+    extension.install(suite, home / "user", extension.build_zip(home / "dist"))
+    clip = shutil.copy(ROOT / "examples" / "dance.mp4", home / "dance.mp4")
+    python, seen, wheels = home / "python3.11", home / "day", home / "wheels"
+    wheels.symlink_to(WHEELS)
     python.write_text(_PYTHON.format(python=sys.executable))
     python.chmod(0o755)
     done = extension.blender(
-        *(suite, tmp_path / "user", "-P", ROOT / "tests" / "blender" / "ui_day.py", "--"),
-        *("--clip", clip, "--wheels", WHEELS, "--base-python", python, "--out", seen),
+        *(suite, home / "user", "-P", ROOT / "tests" / "blender" / "ui_day.py", "--"),
+        *("--clip", clip, "--wheels", wheels, "--base-python", python, "--out", seen),
         ui=True,
         timeout=2000,
     )
     pictures = Path(os.environ.get("LAYFIGURE_UI_PICTURES", ROOT / "build" / "ui")) / suite
-    shutil.copytree(
-        *(seen, pictures / "ui_day"), dirs_exist_ok=True, ignore=shutil.ignore_patterns("results")
-    )
+    shutil.rmtree(pictures / "ui_day", ignore_errors=True)  # an earlier day
+    shutil.copytree(seen, pictures / "ui_day", ignore=shutil.ignore_patterns("results"))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     story = json.loads((seen / "story.json").read_text())
     assert story["install"][0] == "done"
@@ -63,4 +69,3 @@ def test_the_whole_road(suite, tmp_path, monkeypatch):
     assert story["characters"] >= 2 and story["fbx"] > 100_000
     before, spread = story["reach"]
     assert spread > before + 0.1, "the clothes dance too"
-    shutil.rmtree(tmp_path / "user")  # gigabytes

@@ -90,11 +90,11 @@ def set_up():
     """The first-run panel, and an engine from local wheels without the network."""
     setup = session().setup
     yield from until(lambda: setup.survey is not None and not setup.looking, 60)
-    yield from still("panel_setup")
+    yield from still("no_python")
     chosen = bpy.context.preferences.addons[ADDON].preferences
     chosen.base_python, chosen.wheels = str(opts.base_python), str(opts.wheels)
     yield from until(lambda: setup.survey is not None and not setup.looking, 60)
-    yield from still("panel_wheels")
+    yield from still("panel_setup")
     yield from press(*(yield from find_button("layfigure.install_engine")))
     yield from until(lambda: setup.installing, 10)
     yield 12.0
@@ -108,7 +108,10 @@ def set_up():
     bpy.ops.layfigure.open_preferences()
     yield 2.0
     subprocess.run(["import", "-window", "root", str(opts.out / "preferences.png")], check=True)
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+    own = bpy.context.window_manager.windows[-1]
+    top = window().height - own.y - own.height
+    told["preferences"] = [own.x, top, own.x + own.width, top + own.height]
+    with bpy.context.temp_override(window=own):
         bpy.ops.wm.window_close()
     yield 1.0
 
@@ -178,13 +181,12 @@ def pose():
         collection.hide_viewport = True
     yield from run("layfigure.pose_avatar", "avatar_pose")
     view()[0].spaces.active.shading.color_type = "TEXTURE"
-    clothed = bpy.context.view_layer.objects.active
-    look_at(clothed)
+    look_at(clothed())
     places = []
     for frame in (1, FRAME):
         bpy.context.scene.frame_set(frame)
         yield 1.0
-        seen = clothed.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        seen = clothed().evaluated_get(bpy.context.evaluated_depsgraph_get())
         places.append(max(vertex.co.x for vertex in seen.data.vertices))
     told["reach"] = places  # of the arms: down at first, then spread
     yield from still("posed")
@@ -206,8 +208,13 @@ def every_panel():
     """A picture of each panel, unfolded, with what the day has made."""
     for name, title in PANELS.items():
         unfold(name)
-        look_at(armatures()[-1] if name != "correct" else refitted())
+        look_at(clothed() if name == "sequence" else refitted())
         yield from still(title)
+
+
+def clothed():
+    """The posed avatar."""
+    return next(t for t in bpy.data.objects if t.modifiers.get("Cache") is not None)
 
 
 def refitted():
