@@ -44,7 +44,7 @@ test-slow: install
 
 # The lane with real Blender binaries: those of REAL_BLENDER, or BLENDER=path/to/blender.
 test-blender: install zip wheels
-	REAL_BLENDER="$(REAL_BLENDER)" WHEELS="$(abspath $(WHEELS))" $(BIN)/python -m pytest tests/blender
+	REAL_BLENDER="$(REAL_BLENDER)" WHEELS="$(abspath $(WHEELS))" $(BIN)/python -m pytest tests/blender -n 2 --dist worksteal
 
 bench: install
 	@test -n "$(DATA)" || { echo "Say on what: make bench DATA=folder"; exit 2; }
