@@ -9,7 +9,7 @@ import bpy
 
 from .. import compat
 from .export_fbx import need_addon
-from .export_stage import ExportOptions, add_character, add_loose_mesh, staged
+from .export_stage import ExportOptions, add_things, staged
 from .whole_file import whole_file
 
 
@@ -26,9 +26,7 @@ def write_gltf(
     """
     need_addon("io_scene_gltf2", "EXPORT_SCENE_OT_gltf", "glTF 2.0 format")
     with staged(context, things, options) as stage, whole_file(path) as place:
-        for thing in stage.things:
-            add = add_character if thing.type == "ARMATURE" else add_loose_mesh
-            add(stage, thing)
+        add_things(stage)
         with stage.on_stage():
             compat.call(
                 bpy.ops.export_scene.gltf,

@@ -199,6 +199,13 @@ def add_character(
     stage.lend_name(copy, name or armature.name)
 
 
+def add_things(stage: Stage) -> None:
+    """Copy everything that is to be exported onto `stage`."""
+    for thing in stage.things:
+        add = add_character if thing.type == "ARMATURE" else add_loose_mesh
+        add(stage, thing)
+
+
 def add_loose_mesh(stage: Stage, mesh: bpy.types.Object) -> bpy.types.Object:
     """Copy `mesh`, that no armature moves, onto `stage`; the copy."""
     twin = _add_mesh(stage, mesh)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import bpy
 
 from .. import compat
-from .export_stage import ExportOptions, add_character, add_loose_mesh, staged
+from .export_stage import ExportOptions, add_things, staged
 from .export_vertices import add_moving
 from .whole_file import whole_file
 
@@ -24,9 +24,7 @@ def write_usd(
     As `write_fbx`: z up and metres, which the file says.
     """
     with staged(context, things, options) as stage, whole_file(path) as place:
-        for thing in stage.things:
-            add = add_character if thing.type == "ARMATURE" else add_loose_mesh
-            add(stage, thing)
+        add_things(stage)
         with stage.on_stage():
             compat.call(
                 bpy.ops.wm.usd_export,
