@@ -42,6 +42,17 @@ def blender(suite: str, user: Path, *arguments: object, ui: bool = False, timeou
     )
 
 
+def run_script(suite: str, folder: Path, script: str, *arguments: object):
+    """Run a script of the checkout in Blender, with factory settings and `folder` for a home.
+
+    What ran, and the figures that it told: lines `figure NAME VALUE`.
+    """
+    options = ("-b", "--factory-startup", "--python-exit-code", "3", "-P", ROOT / script)
+    done = blender(suite, folder / "user", *options, "--", *arguments)
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("figure ")]
+    return done, {name: float(value) for _, name, value in lines}
+
+
 def install(suite: str, user: Path, archive: Path) -> None:
     """Install and enable the zip with Blender's own command."""
     command = ("extension", "install-file", "-r", "user_default", "--enable", archive)

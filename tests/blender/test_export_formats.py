@@ -30,18 +30,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(suite: str, folder: Path, script: str, *arguments: object) -> subprocess.CompletedProcess:
-    """Run a script of the checkout in this Blender, with factory settings."""
-    options = ("-b", "--factory-startup", "--python-exit-code", "3", "-P", ROOT / script)
-    return extension.blender(suite, folder / "user", *options, "--", *arguments)
-
-
 @pytest.mark.parametrize("suite", SUITES or ["none"])
 def test_all_formats_survive(suite, tmp_path):
-    done = run(suite, tmp_path, "tests/blender/check_export.py", tmp_path)
+    done, figures = extension.run_script(suite, tmp_path, "tests/blender/check_export.py", tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("figure ")]
-    figures = {name: float(value) for _, name, value in lines}
     print(figures)
     assert figures["left"] == figures["left_of_keys"] == 0
     assert max(figures[name] for name in ("fbx_mm", "pca_mm", "pc2_mm", "mdd_mm")) < 1
@@ -88,7 +80,7 @@ def test_the_script_for_farms(suite, tmp_path):
     both = ("--result", tmp_path / "a", "--result", tmp_path / "b", "--frames", "1:3")
     script, made = "headless/export.py", tmp_path / "two.fbx"
     how = ("--preset", "unity", "--keys", "pca", "--root-motion", "in-place")
-    done = run(suite, tmp_path, script, *both, "--output", made, *how)
+    done, _ = extension.run_script(suite, tmp_path, script, *both, "--output", made, *how)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "PCA keys" in done.stdout and f"Wrote {made}" in done.stdout
     assert made.stat().st_size > 500_000
@@ -97,6 +89,6 @@ def test_the_script_for_farms(suite, tmp_path):
         (("--output", tmp_path / "folder"), "give --format"),
         (("--output", tmp_path / "x.fbx", "--frames", "3:1"), "no frame range"),
     ):
-        done = run(suite, tmp_path, script, "--result", tmp_path / "a", *wrong)
+        done, _ = extension.run_script(suite, tmp_path, script, "--result", tmp_path / "a", *wrong)
         assert done.returncode == 2 and word in done.stderr, done.stdout + done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "two.fbx", "user"}

@@ -21,12 +21,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("suite", SUITES or ["none"])
 def test_motion_of_a_result_on_other_rigs(suite, tmp_path):
-    script = ROOT / "tests" / "blender" / "check_motion.py"
-    options = ("-b", "--factory-startup", "--python-exit-code", "3", "-P", script)
-    done = extension.blender(suite, tmp_path / "user", *options, "--", tmp_path)
+    script = "tests/blender/check_motion.py"
+    done, figures = extension.run_script(suite, tmp_path, script, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("figure ")]
-    figures = {name: float(value) for _, name, value in lines}
     print(figures)
     assert figures["rigify_bones"] >= 20 and figures["mixamo_bones"] == 52
     assert max(figures["rigify_degrees"], figures["mixamo_degrees"]) < 0.5

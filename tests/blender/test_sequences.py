@@ -21,12 +21,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("suite", SUITES or ["none"])
 def test_sequences_in_a_real_blender(suite, tmp_path):
-    script = ROOT / "tests" / "blender" / "check_sequences.py"
-    options = ("-b", "--factory-startup", "--python-exit-code", "3", "-P", script)
-    done = extension.blender(suite, tmp_path / "user", *options, "--", tmp_path)
+    script = "tests/blender/check_sequences.py"
+    done, figures = extension.run_script(suite, tmp_path, script, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("figure ")]
-    figures = {name: float(value) for _, name, value in lines}
     print(figures)
     for name in ("clothes", "points", "half", "frames", "packed"):
         assert figures[f"{name}_mm"] < 0.02, name
